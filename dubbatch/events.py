@@ -1,0 +1,87 @@
+"""What the core says instead of printing: frozen events, given to one hook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dubbatch.jobs import JobState
+
+
+class Level(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStarted:
+    """A run knows what it will do. ``counts`` is of all the batch's jobs, earlier runs included."""
+
+    batch: str
+    jobs: int
+    to_send: int
+    counts: tuple[tuple[JobState, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobChanged:
+    """A job's new state is in the ledger."""
+
+    batch: str
+    job: str
+    before: JobState
+    after: JobState
+    detail: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One POST ended. ``outcome`` is accepted, refused or unknown."""
+
+    batch: str
+    job: str
+    reference: str
+    outcome: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """Bytes went over the line for a job, up or down."""
+
+    batch: str
+    job: str
+    up: bool
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many places and permits are in use right now."""
+
+    batch: str
+    slots_used: int
+    slots: int
+    waiting_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence for a person: what happened, where, and what to do."""
+
+    batch: str
+    level: Level
+    message: str
+    hint: str = ""
+    job: str = ""
+
+
+Event = BatchStarted | JobChanged | Sent | Transferred | Pace | Notice
+EventHook = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The hook of those who don't want to know."""
