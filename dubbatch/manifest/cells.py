@@ -1,0 +1,93 @@
+"""What every source hands to the rules: records of cells that know their place.
+
+A source (YAML, CSV, ...) turns the bytes of one file into a head, the headers and the
+records. It knows syntax only. What a header or a value means is for the rules, which in
+turn never learn what kind of file they read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from dubbatch.jobs import Place
+from dubbatch.manifest.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value as the file has it, always text; an empty cell and YAML's null are ``""``."""
+
+    text: str
+    #: Its own place; or the row's, where ``header`` says which column: a table of 100,000 rows
+    #: has a million cells, and few of them are ever asked for their place.
+    where: Place
+    header: str = ""
+
+    @property
+    def place(self) -> Place:
+        return replace(self.where, column=self.header) if self.header else self.where
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row: header -> cell. A map inside a row is flattened: ``audio: {de: x}`` is ``audio:de``."""
+
+    cells: Mapping[str, Cell]
+    place: Place
+    #: What the source found wrong with this row; an error keeps the row from being sent.
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a manifest says about itself, without its rows."""
+
+    path: Path
+    batch: Cell | None = None
+    #: Raw: ``dubbatch.settings`` knows what they mean. A list (``report:``) is a tuple of cells.
+    settings: Mapping[str, Cell | tuple[Cell, ...]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def batch_name(self) -> str:
+        """The label of the manifest's jobs: its own word, else the file's stem."""
+        return self.batch.text if self.batch and self.batch.text else self.path.stem
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All that one file says. ``records`` can be walked once; the rest is complete before."""
+
+    head: Head
+    #: Distinct headers in the order of the file, each where it first stands. A table keeps doubles.
+    headers: tuple[Cell, ...]
+    records: Iterable[Record]
+    #: Where the header row (or YAML's list of jobs) begins.
+    place: Place
+    #: Whether every row has every header. In YAML each row has keys of its own.
+    is_table: bool = True
+    #: Values for every job whose own cell is absent or empty, by header.
+    defaults: Mapping[str, Cell] = field(default_factory=dict)
+    #: The team's header -> the known column that it stands for.
+    columns: Mapping[str, Cell] = field(default_factory=dict)
+    #: Those of the head are there.
+    problems: tuple[Problem, ...] = ()
+
+
+class Source(Protocol):
+    """One kind of file. ``path`` only gives the file its name: the bytes are ``data``.
+
+    Raises ManifestError where the bytes are not this kind of file at all; everything
+    that a person can mend at a place is a problem.
+    """
+
+    def head(self, data: bytes, path: Path) -> Head:
+        """Batch and settings, cheaply: without walking the rows where the format allows it."""
+        ...
+
+    def content(self, data: bytes, path: Path) -> Content:
+        """Everything."""
+        ...

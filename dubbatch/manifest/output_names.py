@@ -1,0 +1,110 @@
+"""Names of outputs: from a template and a row to a path that is safe on every system.
+
+Pure. A name is safe when it is relative, stays inside the output directory, and can be
+made on Windows, macOS and Linux alike; making a safe name safe changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import lru_cache
+
+from dubbatch.manifest.headers import normal
+from dubbatch.manifest.problems import Finding, shown
+
+SUFFIX = ".mp4"
+#: Longest folder or file name, in bytes of UTF-8: file systems end at 255, and ``.part`` and ``.v1`` are added.
+COMPONENT_MAX = 120
+#: What an empty name becomes.
+_NAMELESS = "_"
+
+_PIECE = re.compile(r"\{\{|\}\}|\{(?P<field>[^{}]*)\}|(?P<brace>[{}])|[^{}]+")
+_FORBIDDEN = re.compile(r'[<>:"|?*\\/]')
+#: Device names of Windows, with or without a suffix (learn.microsoft.com, "Naming files").
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE | re.DOTALL)
+_PLAIN = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*", re.IGNORECASE)
+#: Control, surrogate and text-direction characters, and the line breaks of Unicode.
+_UNNAMABLE = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})
+#: Invisible, but part of how Persian, Hindi and emoji are spelt.
+_JOINERS = frozenset("\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A parsed output template: literal text and fields by turns."""
+
+    #: (literal text, normalized field name); either may be empty.
+    pieces: tuple[tuple[str, str], ...]
+
+    def render(self, value: Callable[[str], str]) -> str:
+        """The safe name of one output; ``value`` gives a field's text by its normalized name."""
+        return safe_name("".join(text or _flat(value(field)) for text, field in self.pieces))
+
+
+#: ``{id}.mp4``, and what stands in for a template that can't be used.
+DEFAULT_TEMPLATE = Template((("", "id"), (SUFFIX, "")))
+
+
+def parse_template(text: str, fields: Collection[str]) -> Template | Finding:
+    """The template of ``text``, whose fields must be among ``fields`` (headers as people write them)."""
+    known = {normal(field) for field in fields}
+    pieces: list[tuple[str, str]] = []
+    for found in _PIECE.finditer(text):
+        field = found["field"]
+        if found["brace"]:
+            message = f"the output template {shown(text)!r} has a brace without its partner"
+            return Finding(message, "write fields as {id}; a brace that is meant itself is written twice")
+        if field is None:
+            pieces.append((found.group().replace("{{", "{").replace("}}", "}"), ""))
+        elif normal(field) in known:
+            pieces.append(("", normal(field)))
+        else:
+            message = f"the output template has an unknown field {{{shown(field)}}}"
+            return Finding(message, f"the fields here are {', '.join(sorted(fields))}")
+    return Template(tuple(pieces))
+
+
+def safe_name(text: str) -> str:
+    """``text`` as a safe relative path that ends in ``.mp4``; its ``/`` make folders."""
+    *folders, file = text.split("/")
+    safe = [_component(folder) for folder in folders]
+    stem = file[: -len(SUFFIX)] if file.lower().endswith(SUFFIX) else file
+    return "/".join([*(folder for folder in safe if folder), _file(stem)])
+
+
+def collision_key(name: str) -> str:
+    """Equal for names that are one file on a system that ignores case or composes accents."""
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _flat(value: str) -> str:
+    """A value inside a name makes no folders."""
+    return value.replace("/", "-").replace("\\", "-")
+
+
+def _file(stem: str) -> str:
+    return _component(stem, room=COMPONENT_MAX - len(SUFFIX), is_stem=True) + SUFFIX
+
+
+@lru_cache(maxsize=4096)
+def _component(text: str, *, room: int = COMPONENT_MAX, is_stem: bool = False) -> str:
+    """One safe folder name, or one safe stem of a file; an empty folder stays empty."""
+    if len(text) <= room and _PLAIN.fullmatch(text) and not _DEVICE.fullmatch(text):
+        return text
+    text = "".join(char for char in text if char in _JOINERS or unicodedata.category(char) not in _UNNAMABLE)
+    text = unicodedata.normalize("NFC", text)
+    # A name in hiding (.name) would look like nothing was made; .. would lead out.
+    text = _shortened(_FORBIDDEN.sub("-", text).lstrip(". "), room)
+    if _DEVICE.fullmatch(text):
+        text = _shortened("_" + text, room)
+    return text or (_NAMELESS if is_stem else "")
+
+
+def _shortened(text: str, room: int) -> str:
+    # Windows drops dots and spaces at the end without a word.
+    return text.encode()[:room].decode(errors="ignore").rstrip(". ")
