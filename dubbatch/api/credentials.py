@@ -1,0 +1,54 @@
+"""The key: how it is sent, and that it is never seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dubbatch.errors import UsageError
+
+_HIDDEN = b"***"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """What proves to the service who we are; two names for the same kind of secret.
+
+    Both are sent if both are given, as the official SDK does. Raises UsageError for a secret that
+    can't stand in an HTTP header: the HTTP library would print it in its own error.
+    """
+
+    #: ``CHAMELAION_API_KEY``: sent as ``x-api-key``.
+    api_key: str = ""
+    #: ``CHAMELAION_BEARER_TOKEN``: sent as ``Authorization: Bearer``.
+    bearer_token: str = ""
+
+    def __post_init__(self) -> None:
+        for name, secret in (("API key", self.api_key), ("bearer token", self.bearer_token)):
+            if not all("!" <= char <= "~" for char in secret):
+                raise UsageError(
+                    f"the {name} has a space, a line break or another character that no key has",
+                    hint="copy it again from the dashboard, without quotes or blanks around it",
+                )
+
+    def __bool__(self) -> bool:
+        return bool(self.api_key or self.bearer_token)
+
+    def __repr__(self) -> str:
+        given = [name for name in ("api_key", "bearer_token") if getattr(self, name)]
+        return f"Credentials({', '.join(f'{name}=***' for name in given)})"
+
+    def headers(self) -> dict[str, str]:
+        """The headers for one request to the service, and to nobody else."""
+        headers = {}
+        if self.api_key:
+            headers["x-api-key"] = self.api_key
+        if self.bearer_token:
+            headers["Authorization"] = f"Bearer {self.bearer_token}"
+        return headers
+
+    def hide(self, body: bytes) -> bytes:
+        """``body`` without our secrets: services like to quote the key that they refuse."""
+        for secret in (self.api_key, self.bearer_token):
+            if secret:
+                body = body.replace(secret.encode(), _HIDDEN)
+        return body

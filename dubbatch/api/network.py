@@ -1,0 +1,214 @@
+"""Connections: what is known of them, and the two ways in which ours differ from httpx's own.
+
+A POST's connection listens while it sends: a service may refuse an upload (413, 401) before it has
+read it and hang up, and that answer must be heard, or a plain refusal would count as unsure. A
+download's connection looks where the name leads before it connects, and connects to just that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from enum import Enum
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
+
+import httpcore
+
+from dubbatch.api.addresses import check_resolved, is_local, shown
+from dubbatch.api.answers import Failure
+from dubbatch.api.text import clean
+
+_READ = 64 * 1024
+#: The timeout counts for this much of a write: on a slow line, 1 MB takes longer than 60 s.
+_WRITE = 64 * 1024
+
+
+def hide_queries(record: logging.LogRecord) -> bool:
+    """A log filter: addresses among the arguments are shown without their queries."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(shown(str(arg)) if "://" in str(arg) else arg for arg in record.args)
+    return True
+
+
+# httpx logs every URL whole, and httpcore at DEBUG every header of an answer: signed links, as good as passwords.
+logging.getLogger("httpx").addFilter(hide_queries)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+
+class Line(Enum):
+    """The kinds of connection."""
+
+    SEND = "a POST's own"
+    ASK = "to the service, kept open"
+    FILES = "to wherever files lie, never with the key"
+
+
+#: The addresses of a host and port, as text.
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """What the system's resolver knows of ``host``. Raises OSError if it knows nothing."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=1)  # SOCK_STREAM
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+def proxy_of(url: str, proxies: Mapping[str, str]) -> str:
+    """The proxy for ``url`` among those of the environment; empty for loopback and what ``NO_PROXY`` names."""
+    parts = urlsplit(url)
+    if is_local(url) or proxy_bypass(parts.hostname or ""):
+        return ""
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    return proxy if "://" in proxy or not proxy else f"http://{proxy}"
+
+
+def reason(exc: BaseException) -> str:
+    """Why a connection failed, in words."""
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+        cause = cause.__cause__ or cause.__context__
+    return clean(str(exc)) or "the connection broke"
+
+
+class FirstByte:
+    """Whether anything of one request has left: ``watch`` is its ``trace`` extension."""
+
+    def __init__(self) -> None:
+        #: What a failure at this moment would mean.
+        self.failure = Failure.NOT_SENT
+
+    async def watch(self, event: str, info: Mapping[str, Any]) -> None:
+        # A tunnel through a proxy opens with a request of its own, which is not ours.
+        if event.endswith(".send_request_headers.started") and info["request"].method != b"CONNECT":
+            self.failure = Failure.BROKEN
+
+
+class ListeningBackend(httpcore.AsyncNetworkBackend):
+    """Connections that hear an answer while they still send."""
+
+    def __init__(self) -> None:
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        return ListeningStream(await self._inner.connect_tcp(host, port, *args, **options))
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Connections to public hosts only.
+
+    Checking a name and then connecting to it by name would look it up twice, and a hostile name
+    server answers differently the second time: so the checked address is the one connected to.
+    """
+
+    def __init__(self, resolve: Resolve = resolve, inner: httpcore.AsyncNetworkBackend | None = None) -> None:
+        self._resolve = resolve
+        self._inner = httpcore.AnyIOBackend() if inner is None else inner
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = await self._resolve(host, port)
+        except TimeoutError as exc:
+            raise httpcore.ConnectTimeout(f"{host} could not be looked up in time") from exc
+        except OSError as exc:
+            raise httpcore.ConnectError(f"{host} is not known: {exc.strerror or exc}") from exc
+        check_resolved(host, addresses)
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in addresses:
+            try:
+                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
+                failure = exc
+        raise failure
+
+
+def backend_of(line: Line, *, guarded: bool) -> httpcore.AsyncNetworkBackend | None:
+    """What connects a line; None: the library's own. ``guarded`` keeps files' connections out of private networks."""
+    if line is Line.SEND:
+        return ListeningBackend()
+    return GuardedBackend() if line is Line.FILES and guarded else None
+
+
+class ListeningStream(httpcore.AsyncNetworkStream):
+    """A connection that reads ahead while it writes.
+
+    When something comes before all is written, ``write`` raises WriteError: httpcore takes that as the
+    sign to stop sending and to read the answer.
+    """
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+        #: A read that is under way, or done and not yet asked for.
+        self._ahead: asyncio.Task[bytes] | None = None
+        self._heard = b""
+        self._writing: asyncio.Task[None] | None = None
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        view = memoryview(buffer)
+        for start in range(0, len(view), _WRITE):
+            await self._write(view[start : start + _WRITE], timeout)
+
+    async def _write(self, piece: memoryview, timeout: float | None) -> None:
+        self._stop_if_answered()
+        # Not cancelled when an answer comes: half a TLS record would break the connection for reading, too.
+        self._writing = asyncio.ensure_future(self._inner.write(piece, timeout))  # type: ignore[arg-type]
+        while not self._writing.done():
+            if self._ahead is None:
+                self._ahead = asyncio.ensure_future(self._inner.read(_READ, None))
+            await asyncio.wait({self._writing, self._ahead}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._writing.done():
+                self._stop_if_answered()
+        self._writing.result()
+
+    def _stop_if_answered(self) -> None:
+        """Raises WriteError if the other side has given its answer, or has hung up."""
+        if self._ahead is None or not self._ahead.done():
+            return
+        if self._ahead.exception() is None:
+            data = self._ahead.result()
+            if data[9:10] == b"1":  # "HTTP/1.1 1xx": go on, the answer is still to come
+                self._heard += data
+                self._ahead = None
+                return
+        raise httpcore.WriteError("answered before all was sent")
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._heard:
+            data, self._heard = self._heard, b""
+            return data
+        if self._ahead is None:
+            return await self._inner.read(max_bytes, timeout)
+        await asyncio.wait({self._ahead}, timeout=timeout)
+        if not self._ahead.done():
+            raise httpcore.ReadTimeout
+        ahead, self._ahead = self._ahead, None
+        return ahead.result()
+
+    async def aclose(self) -> None:
+        tasks = [task for task in (self._writing, self._ahead) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._inner.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        return ListeningStream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
