@@ -1,0 +1,156 @@
+"""The jobs of each batch: planned rows, their states, and who is sent next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from dubbatch.errors import LedgerError
+from dubbatch.events import JobChanged
+from dubbatch.jobs import ENDED, JobRecord, JobState, may_follow
+from dubbatch.ledger.database import Database, Value
+from dubbatch.ledger.rows import job_to_json, record_from_row
+
+_PAGE = 500
+#: An attempt's news do not touch a job that has what it wanted, or that a person must mend.
+_DEAF = ENDED - {JobState.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """What the ledger keeps of a batch besides its jobs."""
+
+    name: str
+    manifest: str
+    output_dir: str
+    #: JSON list of the team's own headers.
+    columns: str
+    started_at: str
+    finished_at: str = ""
+
+
+class JobTable:
+    """Every change of a job's state goes through here, is checked, and is told in ``changes``."""
+
+    def __init__(self, db: Database, changes: list[JobChanged]) -> None:
+        self._db = db
+        self._changes = changes
+
+    def begin_batch(self, batch: BatchRow, planned: Iterable[JobRecord]) -> None:
+        """Record a plan. Rows that are not in it have left the manifest."""
+        with self._db.atomic():
+            self._db.run(
+                "put_batch",
+                name=batch.name,
+                manifest=batch.manifest,
+                output_dir=batch.output_dir,
+                columns=batch.columns,
+                started_at=batch.started_at,
+            )
+            self._db.run("leave_all", batch=batch.name)
+            self._db.run_many("put_job", map(_planned_row, planned))
+
+    def finish_batch(self, name: str, finished_at: str) -> None:
+        self._db.run("finish_batch", name=name, finished_at=finished_at)
+
+    def batch(self, name: str) -> BatchRow | None:
+        row = self._db.one("batch", name=name)
+        return BatchRow(**dict(row)) if row else None
+
+    def batch_of_manifest(self, manifest: str) -> BatchRow | None:
+        """The batch that was last planned from this file."""
+        row = self._db.one("batch_of_manifest", manifest=manifest)
+        return BatchRow(**dict(row)) if row else None
+
+    def get(self, batch: str, job: str) -> JobRecord | None:
+        row = self._db.one("job", batch=batch, id=job)
+        return record_from_row(row) if row else None
+
+    def all(self, batch: str) -> Iterator[JobRecord]:
+        """Every job in the manifest's order, removed rows last; read in pages, so memory stays flat."""
+        left, position, job = 0, -1, ""
+        while rows := self._db.all("jobs_after", batch=batch, left=left, position=position, id=job, limit=_PAGE):
+            yield from map(record_from_row, rows)
+            left, position, job = 1 - rows[-1]["present"], rows[-1]["position"], rows[-1]["id"]
+
+    def by_turn(self, batch: str, limit: int, offset: int = 0) -> list[JobRecord]:
+        """The jobs to send, ``offset`` of them left out: priority, then longest media, then the manifest's order."""
+        return [record_from_row(row) for row in self._db.all("jobs_by_turn", batch=batch, limit=limit, offset=offset)]
+
+    def following(self, reference: str) -> list[JobRecord]:
+        """The jobs, of any batch, that this attempt serves."""
+        return [record_from_row(row) for row in self._db.all("jobs_following", reference=reference)]
+
+    def to_fetch(self, batch: str, limit: int) -> list[JobRecord]:
+        return [record_from_row(row) for row in self._db.all("jobs_to_fetch", batch=batch, limit=limit)]
+
+    def counts(self, batch: str, *, selected_only: bool = False) -> dict[JobState, int]:
+        """Jobs by state, rows that left the manifest not among them."""
+        rows = self._db.all("state_counts", batch=batch, selected=int(selected_only))
+        return {JobState(row["state"]): row["n"] for row in rows}
+
+    def removed(self, batch: str) -> list[str]:
+        return [row["id"] for row in self._db.all("removed_jobs", batch=batch)]
+
+    def change(
+        self, record: JobRecord, state: JobState, *, error: str = "", hint: str = "", reference: str | None = None
+    ) -> None:
+        """Set one job's state. Raises LedgerError for a change that the life of a job does not know."""
+        if not may_follow(record.state, state):
+            raise LedgerError(
+                f"job {record.job.id}: {record.state} can't become {state}",
+                hint="this is a fault of dubbatch: please report it; nothing was sent for it",
+            )
+        serving = record.reference if reference is None else reference
+        self._db.run(
+            "change_job",
+            batch=record.batch,
+            id=record.job.id,
+            state=state.value,
+            error=error,
+            hint=hint,
+            reference=serving,
+        )
+        if state is not record.state:
+            self._changes.append(JobChanged(record.batch, record.job.id, record.state, state, error, hint))
+
+    def replan(self, record: JobRecord, fingerprint: str, length_s: float | None) -> JobRecord:
+        """A pending job's file is not what it was when the row was planned: it is other work now."""
+        self._db.run("replan_job", batch=record.batch, id=record.job.id, fingerprint=fingerprint, length_s=length_s)
+        return replace(record, fingerprint=fingerprint, length_s=length_s, reference="")
+
+    def carry(self, reference: str, state: JobState, *, error: str = "", hint: str = "") -> None:
+        """Hand an attempt's new state on to the jobs that it serves; pending lets go of them."""
+        for record in self.following(reference):
+            if record.state in _DEAF:
+                continue
+            serving = "" if state is JobState.PENDING else reference
+            self.change(record, state, error=error, hint=hint, reference=serving)
+
+    def ask_redo(self, batch: str, jobs: Iterable[str], asked_at: str) -> None:
+        """Record, once, a person's word to buy these jobs again."""
+        with self._db.atomic():
+            for job in jobs:
+                self._db.run("put_redo", batch=batch, job=job, asked_at=asked_at)
+
+    def open_redos(self, batch: str) -> frozenset[str]:
+        """Jobs that a person asked to buy again and that no send has fulfilled yet."""
+        return frozenset(row["job"] for row in self._db.all("open_redos", batch=batch))
+
+
+def _planned_row(record: JobRecord) -> dict[str, Value]:
+    job = record.job
+    return {
+        "batch": record.batch,
+        "id": job.id,
+        "position": job.position,
+        "selected": int(record.selected),
+        "state": record.state.value,
+        "fingerprint": record.fingerprint,
+        "reference": record.reference,
+        "priority": job.priority,
+        "length_s": record.length_s,
+        "row": job_to_json(job),
+        "error": record.error,
+        "hint": record.hint,
+    }

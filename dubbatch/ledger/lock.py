@@ -1,0 +1,71 @@
+"""One run at a time for each batch: an OS lock, free the moment its holder is gone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dubbatch.errors import BatchBusy, LedgerError
+from dubbatch.identity import slug
+
+
+@contextmanager
+def batch_lock(ledger: Path, batch: str) -> Iterator[None]:
+    """Hold the lock of ``batch`` beside its ledger. Raises BatchBusy naming who holds it and since when."""
+    digest = hashlib.sha256(batch.encode()).hexdigest()[:8]
+    path = ledger.with_name(f"{ledger.stem}.{slug(batch)}-{digest}.lock")
+    # The holder's name lies beside the lock: on Windows a locked file can't be read.
+    note = path.with_suffix(".holder")
+    lock = FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise BatchBusy(
+            f"another run works on batch {batch}: {_holder(note)}",
+            hint="wait for it to end, or look at it with `dubbatch status`; nothing was sent",
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else "") or error
+        raise LedgerError(
+            f"the batch can't be locked in {path.parent}: {reason}",
+            hint="a network drive? Put the ledger on a local disk: --ledger ~/dubbatch/ledger.db; nothing was sent",
+        ) from error
+    try:
+        _leave_note(note)
+        yield
+    finally:
+        with suppress(OSError):
+            note.unlink(missing_ok=True)
+        lock.release()
+
+
+def _leave_note(note: Path) -> None:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    # The lock holds without it: a full disk shows where something is lost by it.
+    with suppress(OSError):
+        note.write_text(json.dumps({"pid": os.getpid(), "host": platform.node(), "since": since}))
+
+
+def is_locked(ledger: Path, batch: str) -> bool:
+    """Whether a run works on ``batch`` right now. Raises LedgerError."""
+    try:
+        with batch_lock(ledger, batch):
+            return False
+    except BatchBusy:
+        return True
+
+
+def _holder(note: Path) -> str:
+    try:
+        holder = json.loads(note.read_text())
+        return f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "its process is just starting"

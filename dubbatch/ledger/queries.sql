@@ -1,0 +1,227 @@
+-- Every statement the ledger runs, by name. States are the words of dubbatch.jobs.JobState.
+
+-- name: account
+SELECT * FROM account WHERE one = 1;
+
+-- name: create_account
+INSERT INTO account (one, service) VALUES (1, :service) ON CONFLICT DO NOTHING;
+
+-- name: remember_slots
+UPDATE account SET slots = :slots;
+
+-- name: remember_usual
+UPDATE account SET usual_s = :usual_s;
+
+-- name: remember_look_up
+UPDATE account SET looked_up_to = :looked_up_to, newest_first = :newest_first;
+
+-- name: usual_times
+-- Latest attempts that ended well, for how long this account's jobs take.
+SELECT created_at, finished_at FROM attempts
+WHERE state = 'completed' AND finished_at <> '' AND created_at <> ''
+ORDER BY finished_at DESC LIMIT 50;
+
+-- name: put_request
+INSERT INTO requests (request_id, reference, status, created_at) VALUES (:request_id, :reference, :status, :created_at)
+ON CONFLICT (request_id) DO UPDATE SET reference = :reference, status = :status, created_at = :created_at;
+
+-- name: forget_requests
+DELETE FROM requests;
+
+-- name: count_requests
+SELECT count(*) AS n FROM requests;
+
+-- name: requests_with_reference
+SELECT * FROM requests WHERE reference = :reference ORDER BY created_at;
+
+-- name: put_batch
+INSERT INTO batches (name, manifest, output_dir, columns, started_at)
+VALUES (:name, :manifest, :output_dir, :columns, :started_at)
+ON CONFLICT (name) DO UPDATE SET
+  manifest = :manifest, output_dir = :output_dir, columns = :columns, started_at = :started_at, finished_at = '';
+
+-- name: finish_batch
+UPDATE batches SET finished_at = :finished_at WHERE name = :name;
+
+-- name: batch
+SELECT * FROM batches WHERE name = :name;
+
+-- name: batch_of_manifest
+SELECT * FROM batches WHERE manifest = :manifest ORDER BY started_at DESC LIMIT 1;
+
+-- name: leave_all
+UPDATE jobs SET present = 0, selected = 0 WHERE batch = :batch;
+
+-- name: put_job
+INSERT INTO jobs (batch, id, position, present, selected, state, fingerprint, reference, priority, length_s, row, error, hint)
+VALUES (:batch, :id, :position, 1, :selected, :state, :fingerprint, :reference, :priority, :length_s, :row, :error, :hint)
+ON CONFLICT (batch, id) DO UPDATE SET
+  position = :position, present = 1, selected = :selected, state = :state, fingerprint = :fingerprint,
+  reference = :reference, priority = :priority, length_s = :length_s, row = :row, error = :error, hint = :hint;
+
+-- name: job
+SELECT * FROM jobs WHERE batch = :batch AND id = :id;
+
+-- name: jobs_after
+-- The batch in the manifest's order, removed rows last; a page.
+SELECT * FROM jobs
+WHERE batch = :batch AND (1 - present, position, id) > (:left, :position, :id)
+ORDER BY 1 - present, position, id LIMIT :limit;
+
+-- name: jobs_by_turn
+-- Who is sent next (design, section 6, "Order"). A row that left the manifest is never sent.
+SELECT * FROM jobs
+WHERE batch = :batch AND state = 'pending' AND present = 1 AND selected = 1
+ORDER BY priority DESC, length_s DESC, position LIMIT :limit OFFSET :offset;
+
+-- name: jobs_following
+SELECT * FROM jobs WHERE reference = :reference ORDER BY batch, position;
+
+-- name: jobs_to_fetch
+SELECT * FROM jobs WHERE batch = :batch AND state = 'completed' ORDER BY position LIMIT :limit;
+
+-- name: change_job
+UPDATE jobs SET state = :state, error = :error, hint = :hint, reference = :reference WHERE batch = :batch AND id = :id;
+
+-- name: state_counts
+SELECT state, count(*) AS n FROM jobs WHERE batch = :batch AND present = 1 AND selected >= :selected GROUP BY state;
+
+-- name: removed_jobs
+SELECT id FROM jobs WHERE batch = :batch AND present = 0 ORDER BY position;
+
+-- name: attempt
+SELECT * FROM attempts WHERE reference = :reference;
+
+-- name: attempts_of_stem
+SELECT * FROM attempts WHERE stem = :stem ORDER BY n;
+
+-- name: attempts_with_fingerprint
+SELECT * FROM attempts WHERE fingerprint = :fingerprint ORDER BY created_at DESC, reference;
+
+-- name: attempts_to_settle
+-- What a crash left in the air, and what no answer came for; also of another batch, if it serves a job of this one.
+SELECT * FROM attempts
+WHERE state IN ('submitting', 'unsure')
+  AND (batch = :batch OR reference IN (SELECT reference FROM jobs WHERE batch = :batch))
+ORDER BY reference;
+
+-- name: attempts_to_follow
+SELECT * FROM attempts
+WHERE state IN ('queued', 'processing', 'stalled')
+  AND (batch = :batch OR reference IN (SELECT reference FROM jobs WHERE batch = :batch))
+ORDER BY created_at, reference;
+
+-- name: attempts_to_save
+-- Bought for a row as it was before it was edited, finished, and not on disk yet.
+SELECT * FROM attempts
+WHERE batch = :batch AND state = 'completed'
+  AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.reference = attempts.reference)
+  AND NOT EXISTS (SELECT 1 FROM outputs WHERE outputs.reference = attempts.reference)
+ORDER BY reference LIMIT :limit;
+
+-- name: attempts_in_doubt
+-- Work of this fingerprint, or under this reference, whose send may have been accepted although it was settled with a "no".
+SELECT * FROM attempts
+WHERE (fingerprint = :fingerprint OR stem = :stem) AND state = 'pending'
+  AND EXISTS (SELECT 1 FROM sends WHERE sends.reference = attempts.reference
+              AND (outcome IS NULL OR outcome = 'unknown'))
+ORDER BY reference;
+
+-- name: put_attempt
+INSERT INTO attempts (reference, stem, n, batch, job, fingerprint, state, request_id, created_at, started_at, finished_at,
+                      error, hint, output)
+VALUES (:reference, :stem, :n, :batch, :job, :fingerprint, :state, :request_id, :created_at, :started_at, :finished_at,
+        :error, :hint, :output)
+ON CONFLICT (reference) DO UPDATE SET
+  batch = :batch, job = :job, fingerprint = :fingerprint, state = :state, request_id = :request_id, created_at = :created_at,
+  started_at = :started_at, finished_at = :finished_at, error = :error, hint = :hint, output = :output;
+
+-- name: put_send
+INSERT INTO sends (reference, started) VALUES (:reference, :started);
+
+-- name: end_send
+UPDATE sends SET ended = :ended, outcome = :outcome WHERE id = :id;
+
+-- name: sends_of
+SELECT * FROM sends WHERE reference = :reference ORDER BY id;
+
+-- name: was_sent
+SELECT 1 AS yes FROM sends WHERE reference = :reference LIMIT 1;
+
+-- name: attempt_counts
+-- How many attempts each job of the batch had accepted.
+SELECT job, count(*) AS n FROM attempts WHERE batch = :batch AND request_id <> '' GROUP BY job;
+
+-- name: put_output
+INSERT INTO outputs (path, batch, job, reference, version, sha256, size, duration_s, verdict)
+VALUES (:path, :batch, :job, :reference, :version, :sha256, :size, :duration_s, :verdict)
+ON CONFLICT (path) DO UPDATE SET
+  batch = :batch, job = :job, reference = :reference, version = :version, sha256 = :sha256, size = :size,
+  duration_s = :duration_s, verdict = :verdict;
+
+-- name: move_output
+UPDATE outputs SET path = :path, version = :version WHERE path = :from_path;
+
+-- name: outputs_of_job
+SELECT * FROM outputs WHERE batch = :batch AND job = :job ORDER BY version;
+
+-- name: outputs_of_reference
+SELECT * FROM outputs WHERE reference = :reference AND verdict = 'good' ORDER BY version;
+
+-- name: output_at
+SELECT * FROM outputs WHERE path = :path;
+
+-- name: output_of
+-- The file that serves a job now: of its own attempt, in its own place.
+SELECT * FROM outputs WHERE batch = :batch AND job = :job AND reference = :reference ORDER BY version LIMIT 1;
+
+-- name: put_part
+INSERT INTO parts (path, reference, etag) VALUES (:path, :reference, :etag)
+ON CONFLICT (path) DO UPDATE SET reference = :reference, etag = :etag;
+
+-- name: part
+SELECT * FROM parts WHERE path = :path;
+
+-- name: drop_part
+DELETE FROM parts WHERE path = :path;
+
+-- name: media
+SELECT * FROM media WHERE path = :path;
+
+-- name: put_media
+INSERT INTO media (path, size, mtime_ns, inode, sha256, duration_s)
+VALUES (:path, :size, :mtime_ns, :inode, :sha256, :duration_s)
+ON CONFLICT (path) DO UPDATE SET
+  size = :size, mtime_ns = :mtime_ns, inode = :inode, sha256 = :sha256, duration_s = :duration_s;
+
+-- name: forget_media
+DELETE FROM media WHERE path = :path;
+
+-- name: replan_job
+UPDATE jobs SET fingerprint = :fingerprint, length_s = :length_s, reference = '' WHERE batch = :batch AND id = :id;
+
+-- name: put_redo
+INSERT INTO redos (batch, job, asked_at) VALUES (:batch, :job, :asked_at) ON CONFLICT DO NOTHING;
+
+-- name: open_redos
+-- No send yet, or one that bought nothing: it was refused, or settled with a "no", or failed and another try is due.
+SELECT redos.job FROM redos
+LEFT JOIN attempts ON attempts.reference = redos.reference
+LEFT JOIN jobs ON jobs.batch = redos.batch AND jobs.id = redos.job
+WHERE redos.batch = :batch
+  AND (redos.reference = ''
+       OR (jobs.state = 'pending' AND jobs.fingerprint = attempts.fingerprint AND attempts.state IN ('pending', 'failed')));
+
+-- name: redo_asked
+SELECT asked_at FROM redos WHERE batch = :batch AND job = :job ORDER BY id DESC LIMIT 1;
+
+-- name: sent_since
+SELECT 1 AS yes FROM sends WHERE reference = :reference AND started >= :since LIMIT 1;
+
+-- name: fulfil_redo
+UPDATE redos SET reference = :reference WHERE batch = :batch AND job = :job AND reference = '';
+
+-- name: redone
+-- When a person last had this work bought again: counting of tries starts anew there.
+SELECT max(asked_at) AS asked_at FROM redos JOIN attempts ON attempts.reference = redos.reference
+WHERE attempts.fingerprint = :fingerprint;
