@@ -1,0 +1,98 @@
+"""The account's list of requests, read from its newest end whichever order the service has.
+
+The contract leaves open whether the list is newest or oldest first and how large a page may
+be, and pages shift while they are read: so the order is learned from the times in it, the
+step is what a page really held, and whether a reading was whole is for the reader to prove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from dubbatch.api.client import ChamelaionClient
+from dubbatch.api.wire import Page, Request, epoch_s
+from dubbatch.asking import Asking
+from dubbatch.errors import UnreadableAnswer
+from dubbatch.ledger.account import SeenRequest
+
+#: Asked for; the service says what it applied.
+PAGE_SIZE = 100
+
+
+class Listing:
+    """Reads pages; remembers the order, once it is known, for the next reading."""
+
+    def __init__(self, client: ChamelaionClient, asking: Asking, newest_first: bool | None = None) -> None:
+        self._client = client
+        self._asking = asking
+        self.newest_first = newest_first
+        #: List calls made so far.
+        self.calls = 0
+
+    async def from_newest(self, first: Page | None = None) -> AsyncIterator[Page]:
+        """Every page, the one with the newest requests first; ``first`` may be one that was just read.
+
+        Ends at the first page that brings nothing new, whatever ``total`` says: a count may be wrong, and
+        a service may ignore ``offset``. Raises ServiceError where the service won't answer.
+        """
+        first = first or await self._page(0)
+        size = len(first.requests)
+        self.newest_first = order_of(first.requests, self.newest_first)
+        is_oldest_first = self.newest_first is False and 0 < size < first.total
+        seen_ids: set[str] = set() if is_oldest_first else {request.id for request in first.requests}
+        if not is_oldest_first:
+            yield first
+        offset, total = (first.total if is_oldest_first else size), first.total
+        while size and (offset > size if is_oldest_first else offset < total):
+            start = max(size, offset - size) if is_oldest_first else offset
+            page = await self._page(start, offset - start if is_oldest_first else PAGE_SIZE)
+            new_ids = {request.id for request in page.requests} - seen_ids
+            if not new_ids:
+                break
+            yield page
+            seen_ids |= new_ids
+            offset, total = (start if is_oldest_first else offset + len(page.requests)), page.total
+        if is_oldest_first:
+            yield first
+
+    async def with_reference(self, reference: str) -> list[Request]:
+        """Every request that carries ``reference``; one question, not repeated here.
+
+        Raises UnreadableAnswer where the pages don't prove that these are all, else ServiceError.
+        """
+        found: dict[str, Request] = {}
+        offset = 0
+        while True:
+            page = await self._client.list_requests(limit=PAGE_SIZE, offset=offset, reference_id=reference)
+            self.calls += 1
+            known = len(found)
+            found |= {request.id: request for request in page.requests}
+            offset += len(page.requests)
+            if len(found) == known or offset >= page.total:
+                break
+        if len(found) < page.total:
+            raise UnreadableAnswer("the list of requests with one reference is not whole", hint="dubbatch asks again")
+        return list(found.values())
+
+    async def first_page(self) -> Page:
+        """The page at the start of the list: how many requests there are, and how many a page holds."""
+        page = await self._page(0)
+        self.newest_first = order_of(page.requests, self.newest_first)
+        return page
+
+    async def _page(self, offset: int, limit: int = PAGE_SIZE) -> Page:
+        self.calls += 1
+        return await self._asking.until_answered(lambda: self._client.list_requests(limit=limit, offset=offset))
+
+
+def order_of(requests: Sequence[Request], known: bool | None) -> bool | None:
+    """Whether a page is newest first, by the first and the last time in it; else what was known."""
+    times = [time for time in (epoch_s(request.created_at) for request in requests) if time is not None]
+    if len(times) < 2 or times[0] == times[-1]:
+        return known
+    return times[0] > times[-1]
+
+
+def seen(request: Request) -> SeenRequest:
+    """What the ledger keeps of a request of the account."""
+    return SeenRequest(request.id, request.reference_id, request.status, request.created_at)
