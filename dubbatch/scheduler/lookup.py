@@ -1,0 +1,282 @@
+"""Looks references up in the account before they are sent for the first time.
+
+A ledger may be lost, new, or restored, and another machine may have bought the work: so a
+reference that this ledger has not sent is asked for first (design, "Paying once", point 5).
+By list, where that takes fewer calls than asking for each; a later run reads the list back
+only to where the last complete reading ended, less ``settle``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from dubbatch import identity
+from dubbatch.api.wire import Page, Request, epoch_s
+from dubbatch.asking import Asking
+from dubbatch.events import EventHook, Level, Notice
+from dubbatch.jobs import Attempt, JobRecord, JobState
+from dubbatch.ledger.account import SeenRequest
+from dubbatch.ledger.attempts import next_number
+from dubbatch.ledger.ledger import Ledger, LedgerThread
+from dubbatch.listing import Listing, seen
+from dubbatch.settlement import choose, listing_is_whole, young
+
+_PAGE = 200
+#: Readings of a list that shifts under the reader, before references are asked for one by one.
+_READINGS = 3
+
+SOMEBODY_ELSES = "the account has a request with this reference_id that this ledger did not send"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A job that would be sent, and the reference it would be sent under."""
+
+    record: JobRecord
+    references: identity.References
+    n: int
+
+    @property
+    def reference(self) -> str:
+        return self.references.at(self.n)
+
+    def attempt(self, state: JobState = JobState.PENDING) -> Attempt:
+        return Attempt(
+            reference=self.reference,
+            stem=self.references.stem,
+            n=self.n,
+            batch=self.record.batch,
+            job=self.record.job.id,
+            fingerprint=self.record.fingerprint,
+            state=state,
+            output=self.record.job.output,
+        )
+
+
+def wanted(ledger: Ledger, record: JobRecord) -> Wanted:
+    """The next attempt of a pending job by what the ledger knows."""
+    refs = identity.references(record.job.id, record.fingerprint, record.job.reference_id)
+    return Wanted(record, refs, next_number(ledger.attempts.of_stem(refs.stem)))
+
+
+class LookUp:
+    """One run's look-up. ``prepare`` before the first send; ``is_absent`` right before each first send."""
+
+    def __init__(
+        self,
+        *,
+        batch: str,
+        ledger: LedgerThread,
+        listing: Listing,
+        asking: Asking,
+        hook: EventHook,
+        settle_s: float,
+        recent_posts: Mapping[str, float],
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        """``recent_posts``: reference -> epoch seconds of the host's POSTs of the last hour (permit log)."""
+        self._batch = batch
+        self._ledger = ledger
+        self._listing = listing
+        self._asking = asking
+        self._hook = hook
+        self._settle_s = settle_s
+        self._recent_posts = recent_posts
+        self._wall = wall
+        self._sleep = sleep
+        self._read_whole = False
+        self._absent: set[str] = set()
+        self.adopted = 0
+
+    async def prepare(self) -> None:
+        """Find what the account has of this batch's pending jobs, and adopt it.
+
+        Where something is found that this ledger lost and that is so young that its siblings may not
+        be visible yet, wait for them and look once more.
+        """
+        while count := await self._ledger(self._count_unknown):
+            await self._read(count)
+            wait_s = await self._adopt_found()
+            if not wait_s:
+                return
+            self._notice(
+                f"requests of another run are {self._settle_s - wait_s:.0f} s young: looking again in {wait_s:.0f} s"
+            )
+            await self._sleep(wait_s)
+            self._absent.clear()
+
+    async def is_absent(self, want: Wanted) -> bool:
+        """Whether the account surely has no request of this reference; adopts what it has.
+
+        False: the job is served or blocked now, or the reference must be settled first.
+        """
+        if not self._read_whole and want.reference not in self._absent:
+            await self._ask_one_by_one([want])
+        return await self._adopt(want) is None
+
+    def _unknown(self) -> Iterator[Wanted]:
+        """Every pending job: what this ledger knows of its sends may be older than what was sent."""
+        ledger, offset = self._ledger.ledger, 0
+        while records := ledger.jobs.by_turn(self._batch, _PAGE, offset):
+            yield from (wanted(ledger, record) for record in records)
+            offset += len(records)
+
+    def _known(self) -> list[Wanted]:
+        """Those of the unknown that the account was seen to have, or that this host posted lately."""
+        seen_with = self._ledger.ledger.account.seen_with
+        return [w for w in self._unknown() if self._posted(w) is not None or seen_with(w.reference)]
+
+    def _posted(self, want: Wanted) -> float | None:
+        """When this host posted the reference, if this ledger has no record of that send."""
+        posted = self._recent_posts.get(want.reference)
+        if posted is None:
+            return None
+        # A permit is logged right before its send is recorded.
+        is_known = any(send.started >= posted for send in self._ledger.ledger.attempts.sends(want.reference))
+        return None if is_known else posted
+
+    def _count_unknown(self) -> int:
+        return sum(1 for _ in self._unknown())
+
+    async def _read(self, count: int) -> None:
+        """Make what the account knows of ``count`` references known here, by the cheaper way."""
+        account = await self._ledger(self._ledger.ledger.account.get)
+        first = await self._listing.first_page()
+        size = max(1, len(first.requests))
+        known = await self._ledger(self._ledger.ledger.account.seen_count) if account.looked_up_to else 0
+        pages = math.ceil(max(first.total - known, 1) / size)
+        # A page more than the new ones is read to find where the last reading ended.
+        if count > pages or first.total <= size:
+            for reading in range(_READINGS):
+                is_first = reading == 0
+                if await self._read_list(account.looked_up_to if is_first else "", first if is_first else None):
+                    self._read_whole = True
+                    return
+        await self._ask_one_by_one(await self._ledger(lambda: list(self._unknown())))
+
+    async def _read_list(self, looked_up_to: str, first: Page | None) -> bool:
+        """Read the list back to the last complete reading (empty: all of it); whether that proves absence."""
+        mark = epoch_s(looked_up_to)
+        table = self._ledger.ledger.account
+        if mark is None:
+            await self._ledger(table.forget_requests)
+        total, newest = 0, looked_up_to
+        async for page in self._listing.from_newest(first):
+            total = page.total
+            newest = max(
+                [newest, *(request.created_at for request in page.requests)], key=lambda time: epoch_s(time) or 0.0
+            )
+            await self._ledger(table.see, [seen(request) for request in page.requests])
+            if mark is not None and self._listing.newest_first is not None and _reaches(page, mark - self._settle_s):
+                break
+        if not listing_is_whole(await self._ledger(table.seen_count), total):
+            return False
+        await self._ledger(table.remember_look_up, newest, self._listing.newest_first)
+        return True
+
+    async def _ask_one_by_one(self, wants: Sequence[Wanted]) -> None:
+        """Ask for each reference, and for the numbers after it as long as they are found."""
+        for want in wants:
+            n = want.n
+            while found := await self._asking.until_answered(
+                partial(self._listing.with_reference, want.references.at(n))
+            ):
+                await self._ledger(self._ledger.ledger.account.see, [seen(request) for request in found])
+                n += 1
+            self._absent.add(want.references.at(n))
+
+    async def _adopt_found(self) -> float:
+        """Adopt what was read for every pending job; seconds to wait for siblings that may not be visible yet."""
+        wait_s = 0.0
+        for want in await self._ledger(self._known):
+            found = await self._adopt(want)
+            if found is not None and found.created_at:
+                wait_s = max(wait_s, young(found.created_at, self._wall(), self._settle_s))
+        return wait_s
+
+    async def _adopt(self, want: Wanted) -> Attempt | None:
+        """Take over what the account has of a job; None: nothing."""
+        attempts = await self._ledger(self._found_attempts, want)
+        ledger = self._ledger.ledger
+        posted = await self._ledger(self._posted, want)
+        owner = await self._ledger(ledger.attempts.get, want.reference)
+        if owner is not None and owner.stem != want.references.stem:
+            hint = "give one of the two rows another reference_id; nothing was sent for it"
+            error = f"the reference {want.reference} of this job's next attempt is job {owner.job}'s"
+            await self._ledger(ledger.jobs.change, want.record, JobState.BLOCKED, error=error, hint=hint)
+            return owner
+        is_ours = posted is not None or (owner is not None and owner.fingerprint == want.record.fingerprint)
+        if want.references.given and attempts and not is_ours:
+            hint = "give the row another reference_id, or restore the ledger that sent it; nothing was sent for it"
+            await self._ledger(ledger.jobs.change, want.record, JobState.BLOCKED, error=SOMEBODY_ELSES, hint=hint)
+            return attempts[-1]
+        if attempts:
+            kept = serving_attempt(attempts)
+            await self._ledger(self._record_found, want.record, attempts, kept)
+            self.adopted += 1
+            return kept
+        if posted is not None:
+            return await self._ledger(ledger.attempts.presume, want.record, want.attempt(), posted)
+        return None
+
+    def _found_attempts(self, want: Wanted) -> list[Attempt]:
+        """The attempts of a stem that the account has, from the first that the ledger lacks."""
+        found, n = [], want.n
+        while requests := self._ledger.ledger.account.seen_with(want.references.at(n)):
+            kept, others = choose([_request(known) for known in requests])
+            if others:
+                self._report_others(want, kept, others)
+            found.append(_adopted(Wanted(want.record, want.references, n).attempt(), kept))
+            n += 1
+        return found
+
+    def _record_found(self, record: JobRecord, attempts: Sequence[Attempt], kept: Attempt) -> None:
+        ledger = self._ledger.ledger
+        with ledger.atomic():
+            for attempt in attempts:
+                ledger.attempts.update(attempt)
+            ledger.attempts.attach(record, kept)
+            # What was found is beyond what this ledger knew: a word to buy again was kept before it was restored.
+            ledger.attempts.fulfil_redo(record, kept)
+
+    def _report_others(self, want: Wanted, kept: Request, others: Sequence[Request]) -> None:
+        text = ", ".join(f"{request.id} ({request.status})" for request in others)
+        self._hook(
+            Notice(
+                self._batch,
+                Level.WARNING,
+                f"the account has {len(others) + 1} requests with the reference {want.reference}: "
+                f"{kept.id} is kept; also there, and billed: {text}",
+                "was it bought by another tool, or by two machines at once? Nothing was sent for it now",
+                want.record.job.id,
+            )
+        )
+
+    def _notice(self, message: str) -> None:
+        self._hook(Notice(self._batch, Level.INFO, message))
+
+
+def serving_attempt(attempts: Sequence[Attempt]) -> Attempt:
+    """Of a stem's attempts found in the account, the one to take over: the last that was bought."""
+    return max(attempts, key=lambda attempt: attempt.n)
+
+
+def _adopted(attempt: Attempt, request: Request) -> Attempt:
+    # Followed like a running one, even if it has ended: only an answer about itself has the link or the reason.
+    state = JobState.QUEUED if request.state is JobState.QUEUED else JobState.PROCESSING
+    return replace(attempt, state=state, request_id=request.id, created_at=request.created_at)
+
+
+def _request(known: SeenRequest) -> Request:
+    return Request(id=known.request_id, status=known.status, created_at=known.created_at, reference_id=known.reference)
+
+
+def _reaches(page: Page, mark: float) -> bool:
+    """Whether a page goes back beyond ``mark`` (seconds since the epoch)."""
+    return any((epoch_s(request.created_at) or math.inf) < mark for request in page.requests)

@@ -1,0 +1,275 @@
+"""Takes pending jobs in their order, and sends each once: slot, look-up, permit, record, POST, record.
+
+    pending job -> slot -> its files as they are now -> look-up -> permit -> asked once more if in doubt
+                -> the send is committed -> POST -> what came of it is committed -> tracker or settler
+
+Each job is a task of its own from its slot on, so that one slow upload or lost answer holds
+up no other. Cancelling a task before the send is committed costs nothing; after that the
+ledger knows, and the next run settles it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from dubbatch.api.answers import Then, Verdict
+from dubbatch.errors import DiskError, ServiceError
+from dubbatch.events import Pace, Sent
+from dubbatch.inputs import Inputs
+from dubbatch.jobs import LIVE, Attempt, JobRecord, JobState, Outcome
+from dubbatch.ledger.lock import is_locked
+from dubbatch.pacing.holders import Holders
+from dubbatch.pacing.permits import Permits
+from dubbatch.pacing.rate import Blame
+from dubbatch.pacing.slots import Slot, Slots
+from dubbatch.run import Run
+from dubbatch.scheduler.lookup import LookUp, Wanted, wanted
+from dubbatch.scheduler.poster import Poster
+from dubbatch.scheduler.readiness import Readiness
+from dubbatch.scheduler.setbacks import Setbacks
+from dubbatch.scheduler.settler import Settler
+from dubbatch.stop import StopReason
+
+#: Accepted, and not ended: the tracker asks for them.
+_AT_SERVICE = LIVE - {JobState.SUBMITTING, JobState.UNSURE}
+_PAGE = 50
+
+
+class Scheduler:
+    """One run's sends. ``follow`` hands an attempt that is at the service to the tracker."""
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        lookup: LookUp,
+        inputs: Inputs,
+        poster: Poster,
+        permits: Permits,
+        slots: Slots,
+        holders: Holders,
+        follow: Callable[[Attempt], None],
+        followed: Callable[[], int],
+    ) -> None:
+        self._run = run
+        self._lookup = lookup
+        self._poster = poster
+        self._permits = permits
+        self._slots = slots
+        self._holders = holders
+        self._follow = follow
+        self._followed = followed
+        self._settler = Settler(run)
+        self._queue: deque[JobRecord] = deque()
+        self._in_flight: set[str] = set()
+        self._settling: set[str] = set()
+        self._setbacks = Setbacks(run)
+        self._readiness = Readiness(
+            run, inputs=inputs, settler=self._settler, setbacks=self._setbacks, take_up=self._follow_if_live
+        )
+        #: Unsure attempts that the service would not speak of: the next run asks again.
+        self._given_up: set[str] = set()
+        self._sent = 0
+
+    async def run(self) -> None:
+        """Send until nothing is left to send and nothing that runs could bring more, or sending stops.
+
+        Returns when every POST has its answer recorded and every unsure attempt is settled (or left,
+        when the run leaves). Raises LedgerError where the ledger fails: nothing may be sent then.
+        """
+        run = self._run
+        async with asyncio.TaskGroup() as group:
+            await self._resume(group)
+            await run.stop.unless_sending_stops(self._prepare(group))
+            while (record := await run.stop.unless_sending_stops(self._next(group))) is not None:
+                slot = await run.stop.unless_sending_stops(self._slots.acquire())
+                if slot is None:
+                    break
+                self._in_flight.add(record.job.id)
+                group.create_task(self._deliver(group, record, slot), name=f"send {record.job.id}")
+
+    async def _resume(self, group: asyncio.TaskGroup) -> None:
+        """Take up what is at the service, or may be, by what the ledger knows."""
+        table, batch = self._run.books.attempts, self._run.batch
+        for attempt in await self._run.ledger(table.to_settle, batch):
+            # A live run settles its own; what a dead one left is settled by whoever needs it.
+            if attempt.batch == batch or not await self._run.ledger(is_locked, self._run.ledger_path, attempt.batch):
+                self._begin_settling(group, attempt)
+        for attempt in await self._run.ledger(table.to_follow, batch):
+            self._follow_if_live(attempt)
+
+    async def _prepare(self, group: asyncio.TaskGroup) -> None:
+        try:
+            await self._lookup.prepare()
+        except ServiceError as error:
+            # Without the look-up nothing may be sent; what stopped it has mostly stopped the run already.
+            if not self._run.stop.leaves:
+                message = f"the account could not be looked up: {error.message}"
+                self._run.stop.sending(StopReason.AWAY, message, error.hint)
+        await self._resume(group)
+
+    async def _next(self, group: asyncio.TaskGroup) -> JobRecord | None:
+        """The next job to send; waits while there is none but one may come. None: there is nothing more to do."""
+        while True:
+            ticket = self._run.news.ticket()
+            if self._is_at_limit():
+                self._run.stop.sending(StopReason.LIMIT, f"--limit: {self._sent} sent, the others wait for a later run")
+                return None
+            may_send = self._run.settings.limit is None or self._sent + len(self._in_flight) < self._run.settings.limit
+            if may_send and (record := await self._take()):
+                return record
+            if self._in_flight or self._settling or self._followed():
+                await ticket.wait()
+            elif await self._awaits_another_run():
+                # Identical work is on its way in another run: what comes of it shows in the ledger.
+                await self._run.sleep(self._run.settings.poll_interval_s)
+                await self._resume(group)
+            elif not await self._follows_another_run():
+                return None
+
+    async def _awaits_another_run(self) -> bool:
+        unsettled = await self._run.ledger(self._run.books.attempts.to_settle, self._run.batch)
+        return any(attempt.reference not in self._given_up for attempt in unsettled)
+
+    async def _follows_another_run(self) -> bool:
+        """Take up what another run has had accepted since the last look; whether there is anything."""
+        for attempt in await self._run.ledger(self._run.books.attempts.to_follow, self._run.batch):
+            if attempt.state is not JobState.STALLED:
+                self._follow_if_live(attempt)
+        return self._followed() > 0
+
+    def _is_at_limit(self) -> bool:
+        limit = self._run.settings.limit
+        return limit is not None and self._sent >= limit
+
+    async def _take(self) -> JobRecord | None:
+        run = self._run
+        if not self._queue:
+            aside = self._in_flight | self._setbacks.put_aside
+            page = await run.ledger(run.books.jobs.by_turn, run.batch, _PAGE + len(aside))
+            self._queue.extend(record for record in page if record.job.id not in aside)
+        return self._queue.popleft() if self._queue else None
+
+    async def _deliver(self, group: asyncio.TaskGroup, record: JobRecord, slot: Slot) -> None:
+        """One job from its slot to the recorded answer."""
+        sent = False
+        try:
+            want = await self._run.stop.unless_sending_stops(self._ready(group, record))
+            if want is not None:
+                sent = await self._send(group, want, slot)
+        except ServiceError as error:
+            self._setbacks.leave(record.job.id, error.message)
+        except DiskError as error:
+            self._run.stop.everything(StopReason.DISK, error.message, error.hint)
+        finally:
+            if not sent:
+                self._slots.withdraw()
+            self._in_flight.discard(record.job.id)
+            self.tell_pace()
+            self._run.news.tell()
+
+    async def _ready(self, group: asyncio.TaskGroup, listed: JobRecord) -> Wanted | None:
+        """The attempt to send for a job as its files are now, its permit taken; None: nothing to send now."""
+        run, books = self._run, self._run.books
+        record = await run.ledger(books.jobs.get, listed.batch, listed.job.id)
+        if record is None or record.state is not JobState.PENDING or not record.present:
+            return None
+        record = await self._readiness.as_it_is_now(record)
+        if record is None:
+            return None
+        is_redo = record.job.id in await run.ledger(books.jobs.open_redos, run.batch)
+        if not is_redo and (other := await self._readiness.answer_for(record)):
+            await run.ledger(books.attempts.attach, record, other)
+            self._follow_if_live(other)
+            return None
+        want = await run.ledger(wanted, books, record)
+        if not await self._lookup.is_absent(want):
+            await self._resume(group)
+            return None
+        if not await self._poster.gather(record.job):
+            return None
+        await run.asking.before_post()
+        await self._permits.take(want.reference)
+        return want if await self._readiness.is_free_of_doubt(want) else None
+
+    async def _send(self, group: asyncio.TaskGroup, want: Wanted, slot: Slot) -> bool:
+        """Commit the send, POST, commit the answer. False: nothing was sent, the slot is still to be given back."""
+        run, books = self._run, self._run.books
+        is_redo = want.record.job.id in await run.ledger(books.jobs.open_redos, run.batch)
+        if run.stop.sends_no_more:
+            return False
+        send = await run.ledger(books.attempts.begin_send, want.record, want.attempt(), run.wall(), redo=is_redo)
+        if send is None:
+            return False
+        started = run.clock()
+        verdict = await self._poster.post(want)
+        await self._record(group, want, send, verdict, slot)
+        run.asking.posted(verdict, started)
+        run.hook(Sent(run.batch, want.record.job.id, want.reference, verdict.outcome.value, run.clock() - started))
+        return True
+
+    async def _record(self, group: asyncio.TaskGroup, want: Wanted, send: int, verdict: Verdict, slot: Slot) -> None:
+        """Write down what the answer says of this send, and give its slot the right end."""
+        run, table, reference = self._run, self._run.books.attempts, want.reference
+        now = run.wall()
+        if verdict.changed:
+            await self._readiness.forget_files(want)
+        if verdict.outcome is Outcome.ACCEPTED:
+            attempt = await run.ledger(table.accepted, send, reference, verdict.request_id, now)
+            self._sent += 1
+            self._slots.accepted()
+            self._permits.accepted()
+            self._holders.keep(reference)
+            self._follow(attempt)
+        elif verdict.outcome is Outcome.UNKNOWN:
+            attempt = await run.ledger(table.unsure, send, reference, now, error=verdict.message)
+            self._sent += 1
+            self._slots.unsure()
+            self._holders.keep(reference)
+            self._begin_settling(group, attempt)
+        elif verdict.then is Then.FAIL_JOB:
+            await run.ledger(table.rejected, send, reference, now, error=verdict.message, hint=verdict.hint)
+            self._slots.withdraw()
+        else:
+            await run.ledger(table.refused, send, reference, now)
+            await self._slow_down(verdict, slot)
+
+    def tell_pace(self) -> None:
+        """Say how many slots are in use, and how long the next permit takes."""
+        slots, permits = self._slots.statistics(), self._permits.statistics()
+        self._run.hook(Pace(self._run.batch, slots.used, slots.limit, permits.waiting_s))
+
+    async def _slow_down(self, verdict: Verdict, slot: Slot) -> None:
+        """A refusal that is not about the job: a 429 is about the rate or the slots, never both."""
+        if verdict.then is Then.WAIT and await self._permits.refused(verdict.retry_after_s) is Blame.SLOTS:
+            self._slots.refused(slot)
+        else:
+            self._slots.withdraw()
+
+    def _begin_settling(self, group: asyncio.TaskGroup, attempt: Attempt) -> None:
+        if attempt.reference in self._settling | self._given_up:
+            return
+        self._holders.occupy(attempt.reference)
+        self._settling.add(attempt.reference)
+        group.create_task(self._settle(attempt, self._run.clock()), name=f"settle {attempt.reference}")
+
+    async def _settle(self, attempt: Attempt, since: float) -> None:
+        try:
+            settled = await self._settler.settle(attempt, since)
+            self._follow_if_live(settled)
+            if settled.state in LIVE - _AT_SERVICE:
+                self._given_up.add(settled.reference)
+            elif settled.state is JobState.PENDING:
+                self._setbacks.count(settled.job, f"its answer was lost again and again ({attempt.error})")
+        finally:
+            self._settling.discard(attempt.reference)
+            self._run.news.tell()
+
+    def _follow_if_live(self, attempt: Attempt) -> None:
+        """Hand over what the service surely has; what it surely hasn't, or is done with, needs no slot."""
+        if attempt.state in _AT_SERVICE:
+            self._follow(attempt)
+        elif attempt.state not in LIVE:
+            self._holders.let_go(attempt.reference)
