@@ -1,0 +1,1 @@
+"""Follows what is at the service, and brings home what is finished."""

@@ -1,0 +1,217 @@
+"""Brings finished outputs home: fetched or copied to a ``.part``, checked, and only then given their name.
+
+What to fetch is read from the ledger, so a run that died half-way goes on where it stopped.
+A job whose output could not be fetched now stays completed; a later run fetches it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from dubbatch.errors import DiskError, DownloadBroken, DownloadError, ServiceError
+from dubbatch.events import Level, Transferred
+from dubbatch.jobs import Attempt, JobRecord, JobState
+from dubbatch.run import Run
+from dubbatch.settlement import progressed
+from dubbatch.stop import StopReason
+from dubbatch.tracker.fetching import Fetching, Next, after_bad_bytes, after_failure
+from dubbatch.tracker.part import Part, stream_into
+from dubbatch.tracker.shelf import (
+    copy_to_part,
+    digest_if_there,
+    free_version,
+    is_full,
+    size_if_there,
+    target_path,
+    version_path,
+)
+from dubbatch.tracker.shelving import Goal, Shelving
+
+#: Downloads under way when the run leaves get so long to end; their parts are kept.
+_GRACE_S = 10.0
+#: Between two looks whether a full disk has room again, and how long that is waited for.
+_FULL_PAUSE_S = 15.0
+_FULL_PATIENCE_S = 30 * 60.0
+_PAGE = 50
+
+OUTPUT_LOST = "output lost: the service has finished this job, but its output can't be had any more"
+
+
+class Downloader:
+    """Up to ``transfers`` downloads at once. ``links`` has fresh links that the poller heard."""
+
+    def __init__(self, run: Run, links: dict[str, str]) -> None:
+        self._run = run
+        self._links = links
+        self._shelving = Shelving(run)
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._put_off: set[str] = set()
+        self._draining = False
+        self._full_since: float | None = None
+
+    def drain(self) -> None:
+        """Nothing more will finish: end when everything is home."""
+        self._draining = True
+        self._run.news.tell()
+
+    async def run(self) -> None:
+        """Fetch until drained, or until the run leaves. Raises LedgerError."""
+        stop = self._run.stop
+        try:
+            while not stop.leaves:
+                ticket = self._run.news.ticket()
+                goals = await self._next_goals()
+                for key, goal in goals:
+                    self._start(key, goal)
+                if self._draining and not self._under_way:
+                    return
+                await stop.unless_leaving(ticket.wait())
+                self._reap()
+            await self._give_grace()
+        finally:
+            for task in self._under_way.values():
+                task.cancel()
+            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    async def _next_goals(self) -> list[tuple[str, Coroutine[Any, Any, bool]]]:
+        """What can be started now, as (key, work); work tells whether it is settled in this run."""
+        run, room = self._run, self._run.settings.transfers - len(self._under_way)
+        if room <= 0:
+            return []
+        busy = self._put_off | self._under_way.keys()
+        page = _PAGE + len(busy)
+        goals: list[tuple[str, Coroutine[Any, Any, bool]]] = []
+        for record in await run.ledger(run.books.jobs.to_fetch, run.batch, page):
+            key = f"{record.job.id} {record.reference}"
+            if key not in busy and len(goals) < room:
+                goals.append((key, self._bring_job(record)))
+        for attempt in await run.ledger(run.books.attempts.to_save, run.batch, page):
+            if attempt.reference not in busy and len(goals) < room:
+                goals.append((attempt.reference, self._bring_older(attempt)))
+        return goals
+
+    def _start(self, key: str, work: Coroutine[Any, Any, bool]) -> None:
+        async def watched() -> None:
+            try:
+                if not await work:
+                    self._put_off.add(key)
+            except DiskError as error:
+                self._run.stop.everything(StopReason.DISK, error.message, error.hint)
+            finally:
+                self._run.news.tell()
+
+        self._under_way[key] = asyncio.ensure_future(watched())
+
+    def _reap(self) -> None:
+        """Forget what has ended; a failure of the ledger ends the run."""
+        for key, task in list(self._under_way.items()):
+            if task.done():
+                del self._under_way[key]
+                task.result()
+
+    async def _give_grace(self) -> None:
+        if self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=_GRACE_S)
+            self._reap()
+
+    async def _bring_job(self, record: JobRecord) -> bool:
+        run = self._run
+        attempt = await run.ledger(run.books.attempts.get, record.reference)
+        if attempt is None:
+            return False
+        try:
+            target = target_path(run.output_dir, record.job.output)
+        except DiskError as error:
+            await run.ledger(run.books.jobs.change, record, JobState.BLOCKED, error=error.message, hint=error.hint)
+            return True
+        return await self._bring(Goal(attempt, target, record))
+
+    async def _bring_older(self, attempt: Attempt) -> bool:
+        """The output of a row as it was before an edit: kept beside the current one."""
+        run = self._run
+        target = target_path(run.output_dir, attempt.output)
+        known = await run.ledger(run.books.outputs.of_job, attempt.batch, attempt.job)
+        version = await asyncio.to_thread(free_version, target, known)
+        return await self._bring(Goal(attempt, version_path(target, version), None, version))
+
+    async def _bring(self, goal: Goal) -> bool:
+        """Get one output into its place; False: not in this run."""
+        fetching, part = Fetching(started=self._run.clock()), Part(goal.part, goal.attempt.reference)
+        while not self._run.stop.leaves:
+            try:
+                if await self._copy_what_is_here(goal):
+                    return True
+                fetching = await self._try(goal, part, fetching)
+            except DiskError as error:
+                await self._wait_for_room(error)
+                continue
+            if fetching.next is not Next.AGAIN:
+                return await self._conclude(goal, fetching)
+            await self._run.stop.unless_leaving(self._run.sleep_for(fetching.pause_s))
+        return False
+
+    async def _conclude(self, goal: Goal, fetching: Fetching) -> bool:
+        if fetching.next is Next.LOST:
+            await self._shelving.lose(goal, OUTPUT_LOST, fetching.reason)
+        elif fetching.next is Next.SUSPECT:
+            await self._shelving.suspect(goal, fetching.reason)
+        elif fetching.next is Next.LATER:
+            hint = "a later run fetches it: it is paid for and stays at the service"
+            self._run.notice(Level.WARNING, f"not fetched now: {fetching.reason}", hint, goal.attempt.job)
+        return fetching.next is not Next.LATER
+
+    async def _copy_what_is_here(self, goal: Goal) -> bool:
+        """Take the attempt's output from where it lies already: identical work, or the same job's older file."""
+        run = self._run
+        for output in await run.ledger(run.books.outputs.of_reference, goal.attempt.reference):
+            if await asyncio.to_thread(digest_if_there, output.path) == output.sha256:
+                if output.path != goal.place:
+                    await asyncio.to_thread(copy_to_part, output.path, goal.part)
+                    await self._shelving.put(goal, output.sha256, output.duration_s)
+                else:
+                    await self._shelving.record(goal, output.path, output.sha256, output.duration_s)
+                return True
+        return False
+
+    async def _try(self, goal: Goal, part: Part, fetching: Fetching) -> Fetching:
+        """One transfer and one check. Raises DiskError, LedgerError."""
+        run = self._run
+        try:
+            url = await self._link(goal.attempt)
+            await stream_into(run, part, url, self._told(goal))
+        except (ServiceError, DownloadError) as error:
+            size = await asyncio.to_thread(size_if_there, part.path)
+            return after_failure(fetching, error, run.clock(), size, run.settings.settle_s)
+        verdict = await self._shelving.check(goal)
+        digest = await asyncio.to_thread(digest_if_there, part.path)
+        if not verdict.ok:
+            return after_bad_bytes(fetching, digest, verdict.reason)
+        await self._shelving.put(goal, digest, verdict.duration_s)
+        return fetching.done()
+
+    async def _link(self, attempt: Attempt) -> str:
+        """A link that is as fresh as can be. Raises ServiceError, DownloadBroken where the service has none yet."""
+        if url := self._links.pop(attempt.reference, ""):
+            return url
+        request = await self._run.asking.once(lambda: self._run.client.get_request(attempt.request_id))
+        if not request.output_url:
+            raise DownloadBroken("the service has finished this job and gives no link to its output yet")
+        if not attempt.finished_at:
+            # Adopted by what a list showed: this answer has the times too.
+            await self._run.ledger(self._run.books.attempts.update, progressed(attempt, request))
+        return request.output_url
+
+    def _told(self, goal: Goal) -> Callable[[int], None]:
+        return lambda size: self._run.hook(Transferred(self._run.batch, goal.attempt.job, False, size))
+
+    async def _wait_for_room(self, error: DiskError) -> None:
+        """A full disk pauses the downloads; any other trouble of the disk is for a person."""
+        now = self._run.clock()
+        if not is_full(error) or (self._full_since is not None and now - self._full_since > _FULL_PATIENCE_S):
+            raise error
+        if self._full_since is None:
+            self._full_since = now
+            self._run.notice(Level.ERROR, f"downloads wait: {error.message}", error.hint)
+        await self._run.stop.unless_leaving(self._run.sleep_for(_FULL_PAUSE_S))

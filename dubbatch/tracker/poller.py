@@ -1,0 +1,262 @@
+"""Asks for the states of the attempts at the service, with few calls, and records what it hears.
+
+A round asks by list where one page answers for many attempts, and singly for the rest.
+What ends an attempt is decided here; fetching its output is the downloader's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import median
+
+from dubbatch.api.wire import Request, epoch_s
+from dubbatch.errors import RequestNotFound, ServiceError
+from dubbatch.events import Level
+from dubbatch.jobs import Attempt, JobState
+from dubbatch.listing import seen
+from dubbatch.pacing.holders import Holders
+from dubbatch.run import Run
+from dubbatch.settlement import Stranger, choose, may_try_again, progressed, recognise
+from dubbatch.stop import StopReason
+
+#: Up to so many attempts, single questions are cheaper than reading the list.
+_FEW = 2
+#: Without progress for the longer of these, an attempt is stalled (design, section 5).
+_STALL_S = 30 * 60.0
+_STALL_USUAL = 10
+
+
+@dataclass(slots=True)
+class _Followed:
+    attempt: Attempt
+    #: Monotonic time of the last sign of progress.
+    since: float
+    #: When the service first said that it does not know the request; None: it does.
+    missing_since: float | None = None
+    #: It was stalled when this run began: one look, and again only if something has moved.
+    was_stalled: bool = False
+
+
+class Poller:
+    """Follows attempts until they end. ``observe`` is told how many wait and how many are processed."""
+
+    def __init__(self, run: Run, holders: Holders, observe: Callable[[int, int], None]) -> None:
+        self._run = run
+        self._holders = holders
+        self._observe = observe
+        self._following: dict[str, _Followed] = {}
+        self._strangers: set[str] = set()
+        self._draining = False
+        #: Fresh links by reference, until the downloader takes them.
+        self.links: dict[str, str] = {}
+
+    def follow(self, attempt: Attempt) -> None:
+        """Ask for this attempt from now on; it holds a slot until it ends."""
+        if attempt.reference in self._following:
+            return
+        was_stalled = attempt.state is JobState.STALLED
+        if not was_stalled:
+            self._holders.occupy(attempt.reference)
+        self._following[attempt.reference] = _Followed(attempt, self._run.clock(), was_stalled=was_stalled)
+        self._run.news.tell()
+
+    def followed(self) -> int:
+        return len(self._following)
+
+    def drain(self) -> None:
+        """Nothing new will come: end when the last one has ended."""
+        self._draining = True
+        self._run.news.tell()
+
+    async def run(self) -> None:
+        """Ask round after round. Returns when drained, or when the run leaves. Raises LedgerError."""
+        stop = self._run.stop
+        while not stop.leaves:
+            ticket = self._run.news.ticket()
+            if not self._following:
+                if self._draining:
+                    return
+                await stop.unless_leaving(ticket.wait())
+                continue
+            await stop.unless_leaving(self._run.sleep_for(self._run.settings.poll_interval_s))
+            # What was asked for when the run leaves is not waited for: a service that is silent would hold it up.
+            await stop.unless_leaving(self.ask_once())
+
+    async def ask_once(self) -> None:
+        """One round over all that is followed."""
+        for attempt in await self._run.ledger(self._run.books.attempts.to_follow, self._run.batch):
+            # Identical work that another batch sends shows up here once it is accepted.
+            if attempt.state is not JobState.STALLED:
+                self.follow(attempt)
+        try:
+            answers = await self._ask()
+        except ServiceError as error:
+            self._run.notice(Level.WARNING, f"the states could not be asked for: {error.message}", error.hint)
+            return
+        for reference, answer in answers.items():
+            await self._hear(self._following[reference], answer)
+        for reference in [reference for reference in self._following if reference not in answers]:
+            await self._bear_silence(self._following[reference])
+        states = [followed.attempt.state for followed in self._following.values()]
+        self._observe(states.count(JobState.QUEUED), states.count(JobState.PROCESSING))
+
+    async def _ask(self) -> dict[str, Request | float]:
+        """What the service says of each attempt now, or when it was asked for one that it does not know.
+
+        Silence leaves one out.
+        """
+        by_id = {followed.attempt.request_id: reference for reference, followed in self._following.items()}
+        answers: dict[str, Request | float] = {}
+        if len(by_id) > _FEW:
+            pages = 0
+            async for page in self._run.listing.from_newest():
+                pages += 1
+                for request in page.requests:
+                    if request.id in by_id:
+                        answers[by_id[request.id]] = request
+                    elif request.reference_id in self._following:
+                        await self._meet(self._following[request.reference_id], request)
+                missing = len(by_id) - len(answers)
+                if missing <= pages:
+                    break
+        for request_id, reference in by_id.items():
+            if reference not in answers and not self._run.stop.leaves:
+                await self._ask_singly(request_id, reference, answers)
+        return answers
+
+    async def _ask_singly(self, request_id: str, reference: str, answers: dict[str, Request | float]) -> None:
+        asked = self._run.clock()
+        try:
+            answers[reference] = await self._run.asking.once(lambda: self._run.client.get_request(request_id))
+        except RequestNotFound:
+            answers[reference] = asked
+        except ServiceError:
+            # No answer is no news: the next round asks again.
+            return
+
+    async def _hear(self, followed: _Followed, answer: Request | float) -> None:
+        now = self._run.clock()
+        if not isinstance(answer, Request):
+            await self._miss(followed, answer, now)
+            return
+        request = answer
+        followed.missing_since = None
+        news = progressed(followed.attempt, request)
+        if news.state is JobState.FAILED:
+            await self._fail(followed, news)
+        elif news.state is JobState.COMPLETED:
+            self.links[news.reference] = request.output_url
+            await self._end(news)
+            await self._learn()
+        elif _without_stall(news) != _without_stall(followed.attempt):
+            followed.attempt = await self._run.ledger(self._run.books.attempts.update, news)
+            followed.since, followed.was_stalled = now, False
+            self._holders.occupy(news.reference)
+        elif followed.was_stalled or now - followed.since > await self._patience_s():
+            await self._stall(followed)
+
+    async def _bear_silence(self, followed: _Followed) -> None:
+        """No answer that can be used: for a while that is no news, but it is no progress either."""
+        if self._run.clock() - followed.since > await self._patience_s():
+            await self._stall(followed)
+
+    async def _end(self, attempt: Attempt) -> None:
+        await self._run.ledger(self._run.books.attempts.update, attempt)
+        self._leave(attempt.reference)
+
+    def _leave(self, reference: str) -> None:
+        self._following.pop(reference, None)
+        self._holders.let_go(reference)
+        self._run.news.tell()
+
+    async def _fail(self, followed: _Followed, attempt: Attempt) -> None:
+        """The service failed it: for good, or its jobs are due for another attempt."""
+        run, table = self._run, self._run.books.attempts
+        same = await self._same_reference(attempt)
+        if same is not None and any(request.state is not JobState.FAILED for request in same):
+            # Several requests carry the reference, and this one is not done for.
+            followed.attempt = await run.ledger(table.update, progressed(attempt, choose(same)[0]))
+            return
+        tries = await run.ledger(table.tries, attempt.fingerprint)
+        if same is not None and may_try_again(attempt.error, tries, run.settings.attempts):
+            await run.ledger(table.free_jobs, attempt)
+            message = f"failed at the service ({attempt.error}): a second attempt is due"
+            run.notice(Level.WARNING, message, job=attempt.job)
+            self._leave(attempt.reference)
+        else:
+            await self._end(attempt)
+
+    async def _same_reference(self, attempt: Attempt) -> list[Request] | None:
+        """Every request with an attempt's reference; None: the service won't say, so nothing more may be bought."""
+        try:
+            return await self._run.asking.until_answered(lambda: self._run.listing.with_reference(attempt.reference))
+        except ServiceError:
+            return None
+
+    async def _miss(self, followed: _Followed, asked: float, now: float) -> None:
+        """A known request is not there: not visible yet, or gone for good.
+
+        Gone only if a question that was asked ``settle`` after the first such answer has it again: a
+        round over many attempts may take long, and an answer is as old as its question.
+        """
+        if followed.missing_since is None:
+            followed.missing_since = now
+        elif asked - followed.missing_since >= self._run.settings.settle_s:
+            lost = replace(
+                followed.attempt,
+                state=JobState.FAILED,
+                error="the service no longer knows this request, although it accepted it",
+                hint=f"it may have been billed: ask the vendor about {followed.attempt.request_id}, or `dubbatch redo`",
+            )
+            await self._end(lost)
+
+    async def _stall(self, followed: _Followed) -> None:
+        stalled = replace(
+            followed.attempt,
+            state=JobState.STALLED,
+            error="no progress for much longer than this account's jobs take",
+            hint="a later run looks again; it is not sent twice",
+        )
+        if followed.attempt.state is not JobState.STALLED:
+            self._run.notice(Level.WARNING, stalled.error, stalled.hint, stalled.job)
+        await self._end(stalled)
+
+    async def _meet(self, followed: _Followed, request: Request) -> None:
+        """A request with our reference and an id that we never got (design, point 6)."""
+        run, attempt = self._run, followed.attempt
+        if request.id in self._strangers:
+            return
+        self._strangers.add(request.id)
+        known = await run.ledger(run.books.account.seen_with, attempt.reference)
+        sends = await run.ledger(run.books.attempts.sends, attempt.reference)
+        who = recognise(request.id, attempt, sends, [seen_before.request_id for seen_before in known])
+        await run.ledger(run.books.account.see, [seen(request)])
+        if who is Stranger.OURS:
+            message = f"a request whose answer was lost came late: {request.id} ({request.status}) was billed too"
+            run.notice(Level.WARNING, message, f"{attempt.request_id} is kept; nothing more is sent", attempt.job)
+        elif who is Stranger.ANOTHER_MACHINE:
+            message = f"another machine works on the same jobs: request {request.id} of {attempt.reference} is not ours"
+            run.stop.sending(
+                StopReason.ANOTHER_MACHINE, message, "let one machine run this batch; nothing more is sent now"
+            )
+
+    async def _patience_s(self) -> float:
+        account = await self._run.ledger(self._run.books.account.get)
+        return max(_STALL_S, _STALL_USUAL * (account.usual_s or 0.0))
+
+    async def _learn(self) -> None:
+        """Take this account's usual time from its latest finished attempts."""
+        pairs = await self._run.ledger(self._run.books.account.usual_times)
+        spans = [(epoch_s(end) or math.nan) - (epoch_s(begin) or math.nan) for begin, end in pairs]
+        known = [span for span in spans if span >= 0]
+        if known:
+            await self._run.ledger(self._run.books.account.remember_usual, median(known))
+
+
+def _without_stall(attempt: Attempt) -> Attempt:
+    """The attempt as the service tells it: that it was stalled is our own remark."""
+    return replace(
+        attempt, state=JobState.PROCESSING if attempt.state is JobState.STALLED else attempt.state, error="", hint=""
+    )

@@ -1,0 +1,143 @@
+"""Puts whole files into their places in the output directory, and never over one that is not ours.
+
+The plain name is always the current output; an older one moves aside as ``name.v1.mp4``.
+Which file is whose is told by its SHA-256, not by its name: a crash between moving a file
+and recording it leaves nothing that can't be recognised.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from dubbatch.errors import DiskError, MediaError
+from dubbatch.jobs import Output
+from dubbatch.media.hashing import sha256_of
+
+SUSPECT_SUFFIX = ".suspect.mp4"
+
+
+def target_path(output_dir: Path, name: str) -> Path:
+    """Where an output goes. Raises DiskError for a name that would leave the directory, also through a link."""
+    root = output_dir.resolve()
+    target = root.joinpath(*name.split("/"))
+    if not target.parent.resolve().is_relative_to(root) or target.name in ("", ".", ".."):
+        raise DiskError(
+            f"{name} would be written outside {output_dir}",
+            hint="a folder there is a link that leads elsewhere: remove it, or choose another --output-dir",
+        )
+    return target
+
+
+def version_path(target: Path, version: int) -> Path:
+    return target.with_name(f"{target.stem}.v{version}{target.suffix}")
+
+
+def free_version(target: Path, outputs: Sequence[Output]) -> int:
+    """The next number under which an older output of this name can be kept."""
+    version = 1 + max((output.version for output in outputs), default=0)
+    while version_path(target, version).exists():
+        version += 1
+    return version
+
+
+def make_folder(folder: Path) -> None:
+    """Raises DiskError."""
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Make sure, before anything is paid, that outputs can be written there. Raises DiskError."""
+    make_folder(folder)
+    with disk_errors(folder), NamedTemporaryFile(dir=folder, prefix=".dubbatch-", suffix=".part"):
+        # That it could be made is all that was to be known.
+        return
+
+
+def put_in_place(part: Path, target: Path) -> None:
+    """Give a whole, durable ``.part`` its name; never over an existing file. Raises DiskError."""
+    with disk_errors(target):
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, "a file of that name appeared meanwhile")
+        part.replace(target)
+        _sync_folder(target.parent)
+
+
+def move_aside(path: Path, aside: Path) -> None:
+    """Move an older output to its version name. Raises DiskError."""
+    with disk_errors(aside):
+        path.replace(aside)
+        _sync_folder(aside.parent)
+
+
+def copy_to_part(source: Path, part: Path) -> None:
+    """A durable copy of a file that is already here. Raises DiskError."""
+    make_folder(part.parent)
+    with disk_errors(part):
+        shutil.copyfile(source, part)
+        sync_file(part)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's content durable before it gets its name."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+#: Stands for the digest of a folder, a dead link or whatever else bears the name of a file.
+NO_FILE = "no file"
+
+
+def digest_if_there(path: Path) -> str:
+    """The SHA-256 of a file, empty if there is nothing, ``NO_FILE`` for what is none. Raises DiskError."""
+    if not os.path.lexists(path):
+        return ""
+    if not path.is_file():
+        return NO_FILE
+    try:
+        return sha256_of(path)
+    except MediaError as error:
+        raise DiskError(error.message, hint=error.hint) from error
+
+
+def size_if_there(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Tell an OSError as a DiskError that names the file and the way out."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "make room on the disk: what was fetched so far is kept, nothing is lost"
+        else:
+            hint = "check the folder's permissions, or choose another --output-dir; nothing is lost"
+        raise DiskError(f"{path} can't be written: {error.strerror or error}", hint=hint) from error
+
+
+def is_full(error: DiskError) -> bool:
+    """Whether the disk is full: room may be made while the run waits."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows can't open a folder; there the rename is durable with the journal.
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
