@@ -1,0 +1,166 @@
+"""One row a job: what the ledger knows of it, joined, and safe to hand out (design, section 10).
+
+Rows that have left the manifest are no rows of the report: they are listed apart, by id,
+outside totals and minutes. Rows are read in pages, so memory does not grow with the batch.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from itertools import takewhile
+from pathlib import Path
+
+from dubbatch.api.addresses import shown
+from dubbatch.errors import UsageError
+from dubbatch.jobs import Attempt, JobRecord, JobState, Media, Output
+from dubbatch.ledger.jobs import BatchRow
+from dubbatch.ledger.ledger import Ledger
+from dubbatch.plan import minutes_of
+
+#: A scheme is short; without a bound, a long cell that is no address would be searched again and again.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,20}://\S+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRow:
+    """One job as reports have it. Texts are empty and numbers None where there is nothing to tell."""
+
+    id: str
+    state: JobState
+    #: As the manifest has them; addresses without login and query, which may sign them.
+    video: str
+    audio: str
+    language: str
+    #: Of the attempt that serves the job; before there is one, the manifest's own.
+    reference_id: str
+    request_id: str
+    #: How many attempts the service accepted for this job; 0 where identical work of another job serves it.
+    attempts: int
+    #: The service's own times, ISO 8601.
+    created_at: str
+    started_at: str
+    finished_at: str
+    #: Path of the file, relative to the output directory, with ``/``; only of the attempt that serves the job.
+    output: str
+    sha256: str
+    bytes: int | None
+    duration_s: float | None
+    error: str
+    hint: str
+    #: The team's own columns.
+    columns: Mapping[str, str]
+
+
+#: The fixed columns of every report, in their order.
+FIELDS: tuple[str, ...] = tuple(item.name for item in fields(ReportRow) if item.name != "columns")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many jobs stand where; every state is a key of ``counts``."""
+
+    counts: Mapping[JobState, int]
+
+    @classmethod
+    def of(cls, counts: Mapping[JobState, int]) -> Totals:
+        return cls({state: counts.get(state, 0) for state in JobState})
+
+    @property
+    def jobs(self) -> int:
+        return sum(self.counts.values())
+
+    def as_json(self) -> dict[str, int]:
+        """The object ``totals`` of the JSON report."""
+        return {"jobs": self.jobs} | {state.value: n for state, n in self.counts.items()}
+
+
+def report_rows(ledger: Ledger, batch: str) -> Iterator[ReportRow]:
+    """The rows of a batch in the manifest's order. Raises UsageError where the ledger has no such batch."""
+    output_dir = Path(known_batch(ledger, batch).output_dir).resolve()
+    accepted = ledger.attempts.counts(batch)
+    for record in _present(ledger, batch):
+        yield _row(
+            record,
+            attempt=ledger.attempts.get(record.reference) if record.reference else None,
+            output=ledger.outputs.current(record),
+            accepted=accepted.get(record.job.id, 0),
+            output_dir=output_dir,
+        )
+
+
+def media_minutes(ledger: Ledger, batch: str) -> float:
+    """Media minutes that the service accepted for the batch's jobs: once for each attempt, as far as lengths are known.
+
+    What serves several jobs was bought once and counts once.
+    """
+    accepted = ledger.attempts.counts(batch)
+    lengths = ((record.job.id, minutes_of(record)) for record in _present(ledger, batch))
+    known = (accepted.get(job, 0) * length for job, length in lengths if length is not None and math.isfinite(length))
+    return round(math.fsum(known), 3)
+
+
+def known_batch(ledger: Ledger, batch: str) -> BatchRow:
+    """Raises UsageError where the ledger has no such batch."""
+    found = ledger.jobs.batch(batch)
+    if found is None:
+        raise UsageError(
+            f"the ledger has no batch {batch}", hint="`dubbatch run` begins one; nothing was sent by this command"
+        )
+    return found
+
+
+def _present(ledger: Ledger, batch: str) -> Iterator[JobRecord]:
+    # The ledger hands out removed rows last.
+    return takewhile(lambda record: record.present, ledger.jobs.all(batch))
+
+
+def _row(
+    record: JobRecord, *, attempt: Attempt | None, output: Output | None, accepted: int, output_dir: Path
+) -> ReportRow:
+    job = record.job
+    return ReportRow(
+        id=job.id,
+        state=record.state,
+        video=_shown_media(job.video),
+        audio=_shown_media(job.audio),
+        language=job.language,
+        reference_id=record.reference or job.reference_id,
+        request_id=attempt.request_id if attempt else "",
+        attempts=accepted,
+        created_at=attempt.created_at if attempt else "",
+        started_at=attempt.started_at if attempt else "",
+        finished_at=attempt.finished_at if attempt else "",
+        output=_relative(output.path, output_dir) if output else "",
+        sha256=output.sha256 if output else "",
+        bytes=output.size if output else None,
+        duration_s=_finite(output.duration_s) if output else None,
+        error=_without_secrets(record.error),
+        hint=_without_secrets(record.hint),
+        columns={header: _without_secrets(text) for header, text in job.columns.items()},
+    )
+
+
+def _shown_media(media: Media) -> str:
+    return shown(media.text) if media.url is not None else _without_secrets(media.text)
+
+
+def _without_secrets(text: str) -> str:
+    """``text`` as it is, but for the addresses in it."""
+    return _ADDRESS.sub(lambda found: shown(found[0]), text)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        # On Windows there is no way from one drive to another.
+        return path.as_posix()
+
+
+def _finite(number: float | None) -> float | None:
+    """JSON knows neither infinity nor NaN, and a damaged file can claim either as its length."""
+    return number if number is not None and math.isfinite(number) else None

@@ -1,0 +1,188 @@
+"""Counts events and hands out snapshots; draws nothing, and never grows with the batch.
+
+Counting starts with ``BatchStarted``, which says where the jobs stand. Events of other batches
+(identical work is served across batches) are not counted, nor are changes out of a state in
+which no counted job stands: those are of rows that left the manifest or were not selected.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from dubbatch.events import BatchStarted, Event, JobChanged, Level, Notice, Pace, Sent, Transferred
+from dubbatch.jobs import JobState, Outcome
+
+#: Speeds are of the last so many seconds, counted in stretches of one of them each.
+_SPEED_SPAN_S = 5.0
+_STRETCH_S = 0.5
+_PROBLEMS = 5
+
+#: States that are news of trouble. A stalled job is looked at again by itself; the others need a person.
+_TROUBLE: Mapping[JobState, Level] = {
+    JobState.FAILED: Level.ERROR,
+    JobState.BLOCKED: Level.ERROR,
+    JobState.SUSPECT: Level.ERROR,
+    JobState.STALLED: Level.WARNING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something a person should know of. ``state`` is where the job ended up, if it is about one."""
+
+    level: Level
+    message: str
+    hint: str = ""
+    job: str = ""
+    state: JobState | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Where a run stands at one moment. Sizes in bytes, speeds in bytes a second."""
+
+    batch: str
+    jobs: int
+    to_send: int
+    #: Jobs by state; every state is a key.
+    counts: Mapping[JobState, int]
+    #: Downloaded by earlier runs.
+    done_before: int
+    #: POSTs of this run by what their answers said; every outcome is a key.
+    sends: Mapping[Outcome, int]
+    bytes_up: int
+    bytes_down: int
+    up_per_s: float
+    down_per_s: float
+    slots_used: int
+    #: 0: not known yet.
+    slots: int
+    #: Until the next permit.
+    waiting_s: float
+    #: The latest, oldest first.
+    problems: tuple[Problem, ...]
+    elapsed_s: float
+
+    @property
+    def done(self) -> int:
+        return self.counts[JobState.DOWNLOADED]
+
+    @property
+    def done_now(self) -> int:
+        """Downloaded by this run."""
+        return max(0, self.done - self.done_before)
+
+    @property
+    def wanted(self) -> int:
+        """Jobs that are to be done: those that the manifest skips are not."""
+        return self.jobs - self.counts[JobState.SKIPPED]
+
+
+def problem_of(event: Event) -> Problem | None:
+    """What an event has to say to a person who only wants to hear of trouble."""
+    match event:
+        case Notice(level=Level.WARNING | Level.ERROR):
+            return Problem(event.level, event.message, event.hint, event.job)
+        case JobChanged(after=after) if after in _TROUBLE and after is not event.before:
+            return Problem(_TROUBLE[after], event.detail, event.hint, event.job, after)
+        case _:
+            return None
+
+
+class Speed:
+    """Bytes a second over the last few seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        #: (number of the stretch, its bytes), oldest first.
+        self._stretches: deque[tuple[int, int]] = deque()
+
+    def add(self, size: int) -> None:
+        number = int(self._clock() // _STRETCH_S)
+        if self._stretches and self._stretches[-1][0] == number:
+            size += self._stretches.pop()[1]
+        self._stretches.append((number, size))
+        self._forget()
+
+    def per_s(self) -> float:
+        self._forget()
+        if not self._stretches:
+            return 0.0
+        # A transfer that began just now is not slow because the span before it was silent.
+        spent_s = self._clock() - self._stretches[0][0] * _STRETCH_S
+        return sum(size for _, size in self._stretches) / max(_STRETCH_S, spent_s)
+
+    def _forget(self) -> None:
+        oldest = (self._clock() - _SPEED_SPAN_S) / _STRETCH_S
+        while self._stretches and self._stretches[0][0] < oldest:
+            self._stretches.popleft()
+
+
+class Stats:
+    """An event hook that counts. Not thread-safe: whoever shares it holds a lock."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` is monotonic, in seconds."""
+        self._clock = clock
+        self._began_s = clock()
+        self._started = BatchStarted("", 0, 0, ())
+        self._counts = dict.fromkeys(JobState, 0)
+        self._sends = dict.fromkeys(Outcome, 0)
+        self._bytes = {True: 0, False: 0}
+        self._speed = {True: Speed(clock), False: Speed(clock)}
+        self._pace = Pace("", 0, 0)
+        self._paced_s = 0.0
+        self._problems: deque[Problem] = deque(maxlen=_PROBLEMS)
+
+    def __call__(self, event: Event) -> None:
+        if self.is_foreign(event):
+            return
+        if problem := problem_of(event):
+            self._problems.append(problem)
+        match event:
+            case BatchStarted():
+                self._started = event
+                self._counts = dict.fromkeys(JobState, 0) | dict(event.counts)
+            case JobChanged():
+                self._move(event.before, event.after)
+            case Sent():
+                self._sends[Outcome(event.outcome)] += 1
+            case Transferred():
+                self._bytes[event.up] += event.size
+                self._speed[event.up].add(event.size)
+            case Pace():
+                self._pace, self._paced_s = event, self._clock()
+
+    def is_foreign(self, event: Event) -> bool:
+        """Whether an event is of another batch than the one that was started."""
+        ours = self._started.batch
+        return bool(ours) and event.batch != ours and not isinstance(event, BatchStarted)
+
+    def snapshot(self) -> Snapshot:
+        now = self._clock()
+        return Snapshot(
+            batch=self._started.batch,
+            jobs=self._started.jobs,
+            to_send=self._started.to_send,
+            counts=MappingProxyType(self._counts.copy()),
+            done_before=dict(self._started.counts).get(JobState.DOWNLOADED, 0),
+            sends=MappingProxyType(self._sends.copy()),
+            bytes_up=self._bytes[True],
+            bytes_down=self._bytes[False],
+            up_per_s=self._speed[True].per_s(),
+            down_per_s=self._speed[False].per_s(),
+            slots_used=self._pace.slots_used,
+            slots=self._pace.slots,
+            waiting_s=max(0.0, self._pace.waiting_s - (now - self._paced_s)),
+            problems=tuple(self._problems),
+            elapsed_s=now - self._began_s,
+        )
+
+    def _move(self, before: JobState, after: JobState) -> None:
+        if self._counts[before]:
+            self._counts[before] -= 1
+            self._counts[after] += 1
