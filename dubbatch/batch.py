@@ -1,0 +1,147 @@
+"""A batch from outside: what a run is given, what it leaves, and how its books are opened and closed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dubbatch.events import BatchStarted, EventHook, Level, Notice
+from dubbatch.jobs import LIVE, JobState
+from dubbatch.ledger.jobs import BatchRow
+from dubbatch.ledger.ledger import Ledger
+from dubbatch.manifest import Manifest
+from dubbatch.plan import Planned
+from dubbatch.planner import Plan
+from dubbatch.report.table import write_report
+from dubbatch.stop import Cause, Stop
+
+#: What a run has still to do something for.
+_OPEN = LIVE | {JobState.PENDING, JobState.COMPLETED}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A manifest, loaded, and where its ledger and outputs are."""
+
+    manifest: Manifest
+    ledger: Path
+    output_dir: Path
+    #: Where reports go; the first two are ``report.csv`` and ``report.json`` in the output directory.
+    reports: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:
+        return self.manifest.batch
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended. ``counts`` are of the jobs that it was asked for, whatever run did them."""
+
+    batch: str
+    counts: Mapping[JobState, int]
+    causes: tuple[Cause, ...]
+    output_dir: Path
+    reports: tuple[Path, ...]
+    removed: tuple[str, ...] = ()
+
+
+def tell_start(batch: str, counts: Mapping[JobState, int], hook: EventHook) -> None:
+    states = tuple(sorted(counts.items()))
+    hook(BatchStarted(batch, sum(counts.values()), counts.get(JobState.PENDING, 0), states))
+
+
+def row_of(batch: Batch) -> BatchRow:
+    return BatchRow(
+        name=batch.name,
+        manifest=str(batch.manifest.path.resolve()),
+        output_dir=str(batch.output_dir),
+        columns=json.dumps(batch.manifest.columns, ensure_ascii=False),
+        started_at=_now(),
+    )
+
+
+def finish(name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledger, stop: Stop) -> RunResult:
+    """Close the books of this run: its end, and the reports."""
+    ledger.jobs.finish_batch(name, _now())
+    for report in reports:
+        write_report(report, ledger, name)
+    return result_of(name, output_dir, reports, ledger, stop)
+
+
+def result_of(name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledger, stop: Stop) -> RunResult:
+    """Where the batch stands now."""
+    counts = ledger.jobs.counts(name, selected_only=True)
+    return RunResult(name, counts, tuple(stop.reasons), output_dir, reports, tuple(ledger.jobs.removed(name)))
+
+
+def is_finished(batch: Batch, ledger: Ledger) -> bool:
+    """Whether an earlier run brought this batch to its end and wrote all its reports: there is nothing to add."""
+    row, known = row_of(batch), ledger.jobs.batch(batch.name)
+    if known is None or not known.finished_at:
+        return False
+    is_same = (known.manifest, known.output_dir, known.columns) == (row.manifest, row.output_dir, row.columns)
+    counts = ledger.jobs.counts(batch.name, selected_only=True)
+    return is_same and not has_work(counts, batch.name, ledger) and all(path.exists() for path in batch.reports)
+
+
+def fetch_again(ledger: Ledger, batch: str) -> None:
+    """Outputs that are on record and not in their place are to be fetched once more."""
+    for record in list(ledger.jobs.all(batch)):
+        if record.state is not JobState.DOWNLOADED:
+            continue
+        output = ledger.outputs.current(record)
+        if output is None or not _is_there(output.path):
+            ledger.jobs.change(record, JobState.COMPLETED)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        # A folder that we may not look into: whatever is in it can't be had from there.
+        return False
+
+
+def notice_missing(batch: str, ledger: Ledger, hook: EventHook) -> None:
+    """One line for outputs that were moved away: that is the team's right, and they can be had again."""
+    missing = 0
+    for record in ledger.jobs.all(batch):
+        if record.state is JobState.DOWNLOADED and record.present:
+            output = ledger.outputs.current(record)
+            missing += output is None or not _is_there(output.path)
+    if missing:
+        message = f"{missing} outputs that were downloaded are no longer in their place"
+        hook(Notice(batch, Level.INFO, message, "`dubbatch collect` fetches them again, free"))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def needs_key(plan: Plan, ledger: Ledger) -> bool:
+    """Whether a plan can't be carried out from what is here already."""
+    batch = plan.rows[0].record.batch if plan.rows else ""
+    return _is_at_service(batch, ledger) or any(_asks(row, ledger) for row in plan.chosen)
+
+
+def _asks(row: Planned, ledger: Ledger) -> bool:
+    """Whether a row has the service asked, or sent to: a finished one whose file is here is only copied."""
+    if row.record.state is JobState.COMPLETED:
+        return not any(output.path.exists() for output in ledger.outputs.of_reference(row.record.reference))
+    return row.record.state in _OPEN
+
+
+def has_work(counts: Mapping[JobState, int], batch: str, ledger: Ledger) -> bool:
+    """Whether a run has anything to do besides its report."""
+    return any(counts.get(state) for state in _OPEN) or _is_at_service(batch, ledger)
+
+
+def _is_at_service(batch: str, ledger: Ledger) -> bool:
+    """Whether anything of this batch is followed, settled or fetched, whatever became of its rows."""
+    table = ledger.attempts
+    is_live = table.to_follow(batch) or table.to_settle(batch)
+    return bool(is_live or table.to_save(batch, 1) or ledger.jobs.to_fetch(batch, 1))

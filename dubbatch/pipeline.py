@@ -1,0 +1,297 @@
+"""One run, from a loaded manifest to its reports: the place that sees every stage.
+
+    manifest --load--> jobs --plan (against the ledger)--> scheduler --send--> tracker --follow, download--> outputs
+                                         |                     |                  |
+                                         +------------------ ledger --------------+--> reports
+
+Stages hand over through the ledger, one way only. A run that is stopped, at any moment and
+by anything, leaves a ledger from which the next one goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from dubbatch.api.client import ChamelaionClient
+from dubbatch.asking import Asking
+from dubbatch.batch import (
+    Batch,
+    RunResult,
+    fetch_again,
+    finish,
+    has_work,
+    is_finished,
+    needs_key,
+    notice_missing,
+    result_of,
+    row_of,
+    tell_start,
+)
+from dubbatch.errors import DubbatchError, KeyRefused
+from dubbatch.events import EventHook, ignore
+from dubbatch.inputs import Inputs
+from dubbatch.jobs import JobState
+from dubbatch.ledger.jobs import BatchRow
+from dubbatch.ledger.ledger import Ledger, LedgerThread
+from dubbatch.ledger.lock import batch_lock
+from dubbatch.listing import Listing
+from dubbatch.pacing.holders import Holders
+from dubbatch.pacing.permits import Permits
+from dubbatch.pacing.slots import Slots
+from dubbatch.plan import Action, Planned
+from dubbatch.planner import Plan, draw_up
+from dubbatch.run import Run
+from dubbatch.scheduler.lookup import LookUp
+from dubbatch.scheduler.poster import Poster
+from dubbatch.scheduler.scheduler import Scheduler
+from dubbatch.scheduler.settler import Settler
+from dubbatch.service import Service, recent_posts
+from dubbatch.settings import Settings
+from dubbatch.signals import stopping_on_signals
+from dubbatch.stop import Stop, StopReason
+from dubbatch.tracker.downloader import Downloader
+from dubbatch.tracker.poller import Poller
+from dubbatch.tracker.shelf import check_writable
+
+Confirm = Callable[[Plan], bool]
+
+
+def always(plan: Plan) -> bool:
+    return True
+
+
+async def run_batch(
+    batch: Batch, service: Service, settings: Settings, *, hook: EventHook, confirm: Confirm = always
+) -> RunResult:
+    """Plan the batch, send what is due, follow, download and report.
+
+    ``confirm`` may say no to a plan before anything is recorded or sent. Raises BatchBusy, KeyRefused
+    (no key, and something to ask the service for), LedgerError, DiskError, UsageError.
+    """
+    with Ledger(batch.ledger) as ledger, batch_lock(batch.ledger, batch.name):
+        if service.credentials:
+            ledger.account.belong_to(service.label)
+        thread = LedgerThread(ledger, hook)
+        try:
+            plan = await draw_up(
+                batch.manifest.jobs,
+                batch=batch.name,
+                output_dir=batch.output_dir,
+                ledger=thread,
+                inputs=Inputs(thread),
+                only=settings.only,
+            )
+            if not confirm(plan):
+                return RunResult(batch.name, {}, (), batch.output_dir, ())
+            if not service.credentials and needs_key(plan, ledger):
+                hint = "set CHAMELAION_API_KEY, or try it free with --sandbox; nothing was sent"
+                raise KeyRefused("no key for the service", hint=hint)
+            if not plan.is_news and is_finished(batch, ledger):
+                notice_missing(batch.name, ledger, hook)
+                return result_of(batch.name, batch.output_dir, batch.reports, ledger, Stop())
+            await thread(ledger.jobs.begin_batch, row_of(batch), plan.records())
+            return await _carry_out(batch, service, settings, thread, hook)
+        finally:
+            thread.close()
+
+
+async def collect_batch(
+    batch: BatchRow,
+    ledger_path: Path,
+    service: Service,
+    settings: Settings,
+    *,
+    hook: EventHook,
+    reports: tuple[Path, ...],
+) -> RunResult:
+    """Ask once for what is at the service and fetch what has finished; send nothing, wait for nothing.
+
+    Outputs that were moved away are fetched again. Raises as :func:`run_batch`.
+    """
+    with Ledger(ledger_path) as ledger, batch_lock(ledger_path, batch.name):
+        ledger.account.belong_to(service.label)
+        thread = LedgerThread(ledger, hook)
+        try:
+            await thread(fetch_again, ledger, batch.name)
+            tell_start(batch.name, ledger.jobs.counts(batch.name), hook)
+            stop = Stop()
+            async with _run(batch.name, Path(batch.output_dir), service, settings, thread, hook, stop) as run:
+                work = asyncio.ensure_future(_collect(run))
+                with stopping_on_signals(stop, work):
+                    await _to_the_end(work, stop)
+            return finish(batch.name, Path(batch.output_dir), reports, ledger, stop)
+        finally:
+            thread.close()
+
+
+async def ask_account(batch: Batch, plan: Plan, service: Service, settings: Settings, thread: LedgerThread) -> Plan:
+    """The plan with what the account has already. ``thread`` has a copy of the ledger: its content changes.
+
+    Waits for nothing. Raises ServiceError where the account doesn't answer.
+    """
+    stop = Stop()
+    await thread(thread.ledger.jobs.begin_batch, row_of(batch), plan.records())
+    async with _run(batch.name, batch.output_dir, service, settings, thread, ignore, stop) as run:
+        lookup = LookUp(
+            batch=batch.name,
+            ledger=thread,
+            listing=run.listing,
+            asking=run.asking,
+            hook=ignore,
+            settle_s=0.0,
+            recent_posts=await recent_posts(service.permit_log()),
+        )
+        # Offline, one quick try is enough: the plan stands without it.
+        await run.asking.once(lambda: run.client.list_requests(limit=1, offset=0))
+        await lookup.prepare()
+    rows = [await thread(_as_looked_up, thread.ledger, row) for row in plan.rows]
+    return replace(plan, rows=tuple(rows))
+
+
+def _as_looked_up(ledger: Ledger, row: Planned) -> Planned:
+    record = ledger.jobs.get(row.record.batch, row.record.job.id)
+    if record is None or not row.sends or record.state is JobState.PENDING:
+        return row
+    if record.state is JobState.BLOCKED:
+        return Planned(record, Action.BLOCKED, record.error)
+    if record.state is JobState.UNSURE:
+        return Planned(record, Action.UNSURE, "this host sent it within the hour: it is asked for first")
+    return Planned(record, Action.ADOPT, "the account has it already")
+
+
+async def _carry_out(
+    batch: Batch, service: Service, settings: Settings, thread: LedgerThread, hook: EventHook
+) -> RunResult:
+    ledger, stop = thread.ledger, Stop()
+    counts = await thread(ledger.jobs.counts, batch.name, selected_only=True)
+    tell_start(batch.name, counts, hook)
+    if has_work(counts, batch.name, ledger):
+        check_writable(batch.output_dir)
+        async with _run(batch.name, batch.output_dir, service, settings, thread, hook, stop) as run:
+            work = asyncio.ensure_future(_work(run, service, batch.ledger.parent / "fetched"))
+            with stopping_on_signals(stop, work):
+                await _to_the_end(work, stop)
+    notice_missing(batch.name, ledger, hook)
+    return finish(batch.name, batch.output_dir, batch.reports, ledger, stop)
+
+
+async def _work(run: Run, service: Service, fetched: Path) -> None:
+    """The stages side by side; each ends when those before it have ended and its own work is done."""
+    account = await run.ledger(run.books.account.get)
+    settings, log = run.settings, service.permit_log()
+    slots = Slots(settings.concurrency, remembered=account.slots, queue_ahead=settings.queue_ahead)
+    holders, inputs = Holders(slots), Inputs(run.ledger)
+    permits = Permits(settings.rate_limit, settings.rate_window_s, log)
+
+    def observe(queued: int, processing: int) -> None:
+        slots.observe(queued=queued, processing=processing)
+        scheduler.tell_pace()
+
+    poller = Poller(run, holders, observe)
+    downloader = Downloader(run, poller.links)
+    lookup = LookUp(
+        batch=run.batch,
+        ledger=run.ledger,
+        listing=run.listing,
+        asking=run.asking,
+        hook=run.hook,
+        settle_s=settings.settle_s,
+        recent_posts=await recent_posts(log),
+    )
+    scheduler = Scheduler(
+        run,
+        lookup=lookup,
+        inputs=inputs,
+        poster=Poster(run, inputs, fetched),
+        permits=permits,
+        slots=slots,
+        holders=holders,
+        follow=poller.follow,
+        followed=poller.followed,
+    )
+    async with asyncio.TaskGroup() as group:
+        watch = group.create_task(_stop_in_time(run), name="max-time")
+        polling = group.create_task(poller.run(), name="poller")
+        fetching = group.create_task(downloader.run(), name="downloader")
+        await scheduler.run()
+        poller.drain()
+        await polling
+        downloader.drain()
+        await fetching
+        watch.cancel()
+    if learned := slots.statistics().learned:
+        await run.ledger(run.books.account.remember_slots, learned)
+
+
+async def _collect(run: Run) -> None:
+    slots = Slots()
+    poller = Poller(run, Holders(slots), lambda queued, processing: None)
+    downloader = Downloader(run, poller.links)
+    for attempt in await run.ledger(run.books.attempts.to_settle, run.batch):
+        await Settler(run).find_again(attempt)
+    for attempt in await run.ledger(run.books.attempts.to_follow, run.batch):
+        poller.follow(attempt)
+    await poller.ask_once()
+    downloader.drain()
+    await downloader.run()
+
+
+async def _to_the_end(work: asyncio.Future[None], stop: Stop) -> None:
+    """Wait for the work; a second signal has cancelled it, and that is an end like others."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        if not stop.leaves:
+            raise
+    except BaseExceptionGroup as group:
+        raise _first_of(group) from group
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error of ours that ended a run; what else ended with it followed from it."""
+    ours = group.subgroup(DubbatchError)
+    error: BaseException = ours or group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _stop_in_time(run: Run) -> None:
+    if run.settings.max_time_s is None:
+        return
+    await run.sleep(run.settings.max_time_s)
+    run.stop.everything(
+        StopReason.TIME,
+        f"--max-time: {run.settings.max_time_s:g} s are over",
+        "what runs stays at the service; run again to go on",
+    )
+
+
+@asynccontextmanager
+async def _run(
+    batch: str,
+    output_dir: Path,
+    service: Service,
+    settings: Settings,
+    thread: LedgerThread,
+    hook: EventHook,
+    stop: Stop,
+) -> AsyncIterator[Run]:
+    asking = Asking(stop)
+    account = await thread(thread.ledger.account.get)
+    async with ChamelaionClient(service.base_url, service.credentials, settings.timeout_s) as client:
+        yield Run(
+            batch=batch,
+            output_dir=output_dir,
+            settings=settings,
+            ledger=thread,
+            client=client,
+            asking=asking,
+            listing=Listing(client, asking, account.newest_first),
+            stop=stop,
+            hook=hook,
+        )

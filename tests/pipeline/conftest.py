@@ -1,0 +1,308 @@
+"""A project as a team has it: a sheet, small real media, a ledger, and the sandbox as its service."""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import json
+import os
+import signal
+import threading
+import uuid
+import wave
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import av
+import numpy as np
+import pytest
+
+from dubbatch import identity
+from dubbatch.api.credentials import Credentials
+from dubbatch.batch import Batch, RunResult
+from dubbatch.events import Event, JobChanged, Notice, Sent
+from dubbatch.jobs import JobRecord, JobState
+from dubbatch.ledger.ledger import Ledger
+from dubbatch.manifest import load
+from dubbatch.media.hashing import sha256_of
+from dubbatch.pipeline import collect_batch, run_batch
+from dubbatch.sandbox.books import Books, Request
+from dubbatch.sandbox.server import Sandbox
+from dubbatch.sandbox.settings import SandboxSettings
+from dubbatch.service import Service
+from dubbatch.settings import Settings
+
+#: A service that takes a moment for what takes minutes, and a client that waits accordingly.
+SERVICE: dict[str, Any] = {"seconds": 0.05, "per_media_second": 0.0, "jitter": 0.0, "pickup_s": 0.0, "concurrency": 8}
+PACE = Settings(poll_interval_s=0.05, settle_s=0.5, timeout_s=5.0, concurrency=4)
+_VOICE_RATE = 8000
+
+
+@dataclass
+class Project:
+    """A folder with manifests, and the service that it uses. Runs are given settings by name."""
+
+    folder: Path
+    sandbox: Sandbox
+    #: What the latest run said.
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / ".dubbatch" / "ledger.db"
+
+    @property
+    def books(self) -> Books:
+        """What the service accepted and billed."""
+        return self.sandbox.books
+
+    @property
+    def service(self) -> Service:
+        return Service(self.sandbox.base_url, Credentials(api_key=self.sandbox.key))
+
+    def speak(self, name: str, pitch: str = "") -> Path:
+        """Write the voice ``name``: one second, unlike any other unless the pitch is the same."""
+        path = self.folder / "voices" / f"{name}.wav"
+        path.parent.mkdir(exist_ok=True)
+        hertz = 200 + zlib.crc32((pitch or name).encode()) % 3000
+        sound = np.sin(2 * np.pi * hertz * np.arange(_VOICE_RATE) / _VOICE_RATE) * 12000
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, _VOICE_RATE, 0, "NONE", ""))
+            file.writeframes(sound.astype("<i2").tobytes())
+        return path
+
+    def row(self, job: str, **cells: str) -> dict[str, str]:
+        """A row with a voice of its own, uploaded."""
+        if "audio" not in cells:
+            self.speak(job)
+        return {"id": job, "video": "video.mp4", "audio": f"voices/{job}.wav", **cells}
+
+    def write(self, *rows: dict[str, str], name: str = "batch.csv") -> Path:
+        headers = list(dict.fromkeys(header for row in rows for header in row))
+        path = self.folder / name
+        with path.open("w", newline="", encoding="utf-8") as file:
+            sheet = csv.DictWriter(file, headers, restval="")
+            sheet.writeheader()
+            sheet.writerows(rows)
+        return path
+
+    def write_jobs(self, *jobs: str, name: str = "batch.csv") -> Path:
+        return self.write(*(self.row(job) for job in jobs), name=name)
+
+    def reference(self, job: str, n: int = 1) -> str:
+        """Of an upload of the job's voice as it is now."""
+        keys = [identity.file_key(sha256_of(self.folder / name)) for name in ("video.mp4", f"voices/{job}.wav")]
+        return identity.references(job, identity.fingerprint(*keys)).at(n)
+
+    async def run(
+        self,
+        name: str = "batch.csv",
+        *,
+        hook: Callable[[Event], None] | None = None,
+        key: str = "",
+        interrupted_after: int = 0,
+        **settings: Any,
+    ) -> RunResult:
+        """One run of a manifest; ``hook`` hears each event after it was noted. Ctrl-C comes after so many sends."""
+        chosen = replace(PACE, **settings)
+        path = self.folder / name
+        folder = chosen.output_dir or self.folder / f"{path.stem}-dubs"
+        manifest = load(path, batch=path.stem, output_template=chosen.output)
+        reports = (folder / "report.csv", folder / "report.json")
+        self.events.clear()
+
+        def note(event: Event) -> None:
+            self.events.append(event)
+            if hook is not None:
+                hook(event)
+            if isinstance(event, Sent) and len(self.sent()) == interrupted_after:
+                signal.raise_signal(signal.SIGINT)
+
+        service = Service(self.sandbox.base_url, Credentials(api_key=key)) if key else self.service
+        return await run_batch(Batch(manifest, self.ledger, folder, reports), service, chosen, hook=note)
+
+    async def collect(self, name: str = "batch") -> RunResult:
+        with Ledger(self.ledger) as ledger:
+            batch = ledger.jobs.batch(name)
+        assert batch is not None
+        self.events.clear()
+        return await collect_batch(batch, self.ledger, self.service, PACE, hook=self.events.append, reports=())
+
+    def records(self, batch: str = "batch") -> dict[str, JobRecord]:
+        copy = Ledger.copy_of(self.ledger)
+        with copy:
+            return {record.job.id: record for record in copy.jobs.all(batch)}
+
+    def states(self, batch: str = "batch") -> dict[str, JobState]:
+        return {job: record.state for job, record in self.records(batch).items()}
+
+    def ask_redo(self, *jobs: str) -> None:
+        with Ledger(self.ledger) as ledger:
+            ledger.jobs.ask_redo("batch", jobs, "2026-01-01T00:00:00Z")
+
+    def lose_ledger(self) -> None:
+        for file in self.ledger.parent.iterdir():
+            file.unlink()
+
+    def files(self, batch: str = "batch") -> dict[str, bytes]:
+        """All that lies among the outputs, the reports left out."""
+        root = self.folder / f"{batch}-dubs"
+        found = (path for path in root.rglob("*") if path.is_file() and not path.name.startswith("report."))
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
+
+    def stamps(self, batch: str = "batch") -> dict[str, tuple[int, int]]:
+        """Which file each output is and when it was written: equal only if nobody has touched it."""
+        root = self.folder / f"{batch}-dubs"
+        return {name: ((root / name).stat().st_ino, (root / name).stat().st_mtime_ns) for name in self.files(batch)}
+
+    def billed(self) -> Counter[str]:
+        """How often each of our references was billed."""
+        return Counter({name: count for name, count in self.books.bills().items() if name})
+
+    def request(self, reference: str) -> Request:
+        """The one request with this reference."""
+        (found,) = self.books.with_reference(reference)
+        return found
+
+    def served(self, reference: str) -> bytes:
+        """The output of the one request with this reference, as the service has it."""
+        return (self.sandbox.folder / "outputs" / f"{self.request(reference).id}.mp4").read_bytes()
+
+    def sent(self) -> list[Sent]:
+        """The sends of the latest run."""
+        return [event for event in self.events if isinstance(event, Sent)]
+
+    def processing(self) -> int:
+        """How many jobs the latest run has heard of as processing."""
+        heard = (event for event in self.events if isinstance(event, JobChanged))
+        return sum(event.after is JobState.PROCESSING for event in heard)
+
+    def told(self) -> str:
+        """All sentences for people of the latest run."""
+        notices = [event for event in self.events if isinstance(event, Notice)]
+        return "\n".join(f"{event.job}: {event.message} {event.hint}" for event in notices)
+
+    def post(self, reference: str = "") -> str:
+        """Somebody else's POST with the same key; its media can't be had, so it soon ends as failed."""
+        inputs = [{"type": kind, "url": f"http://127.0.0.1:9/{kind}"} for kind in ("video", "audio")]
+        body = {"inputs": inputs} | ({"reference_id": reference} if reference else {})
+        parts = urlsplit(self.sandbox.base_url)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=5)
+        try:
+            headers = {"x-api-key": self.sandbox.key, "Content-Type": "application/json"}
+            connection.request("POST", f"{parts.path}/v1/lipsync/generate", json.dumps(body), headers)
+            return str(json.load(connection.getresponse())["request_id"])
+        finally:
+            connection.close()
+
+
+OpenProject = Callable[[Path], Project]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A state directory, with the log of permits, that is not the developer's, also for what modules share."""
+    with pytest.MonkeyPatch.context() as env:
+        env.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        # Reading the world's certificates takes longer than most runs here, and loopback needs none.
+        env.delenv("SSL_CERT_FILE", raising=False)
+        env.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
+        yield
+
+
+@pytest.fixture
+def state_home() -> Path:
+    """Where the log of permits is for this test."""
+    return Path(os.environ["XDG_STATE_HOME"])
+
+
+@pytest.fixture(scope="session")
+def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An MP4 of one second, 64 x 64, with a picture only: the sandbox adds the sound."""
+    path = tmp_path_factory.mktemp("video") / "video.mp4"
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for number in range(10):
+            shade = np.full((64, 64, 3), number * 20, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(shade, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def open_project(video: bytes) -> Iterator[OpenProject]:
+    """Make a project in a folder, with a sandbox of its own that serves until the next one is made."""
+    opened: list[Project] = []
+    closing: list[Future[None]] = []
+    with ThreadPoolExecutor(8) as pool:
+
+        def close(project: Project) -> None:
+            project.sandbox.__exit__(None, None, None)
+
+        def make(folder: Path) -> Project:
+            # Stopping a server takes longer than most tests: it is done beside the next one.
+            while opened:
+                closing.append(pool.submit(close, opened.pop()))
+            folder.mkdir(exist_ok=True)
+            (folder / "video.mp4").write_bytes(video)
+            # A key of its own: the log of permits goes by address and key, and ports come back.
+            settings = SandboxSettings(**SERVICE, key=f"key-{uuid.uuid4()}", rate_limit=1000)
+            project = Project(folder, Sandbox(settings, books=folder / "service").__enter__())
+            opened.append(project)
+            return project
+
+        yield make
+        for project in opened:
+            close(project)
+    for future in closing:
+        future.result()
+
+
+@pytest.fixture
+def project(tmp_path: Path, open_project: OpenProject) -> Iterator[Project]:
+    """A new project; no key may have reached the outputs' origin when the test ends."""
+    project = open_project(tmp_path / "project")
+    yield project
+    assert project.books.leaks == []
+
+
+@dataclass
+class WebServer:
+    """Somebody's web server. ``asked`` are the paths that were fetched."""
+
+    origin: str
+    asked: list[str]
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[WebServer]:
+    asked: list[str] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            asked.append(urlsplit(self.path).path)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield WebServer(f"http://127.0.0.1:{server.server_port}", asked)
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def web(project: Project) -> Iterator[WebServer]:
+    """The project's media on a web server."""
+    with serving(project.folder) as server:
+        yield server
