@@ -1,0 +1,5 @@
+"""``python -m dubbatch``."""
+
+from dubbatch.cli.app import main
+
+main()

@@ -1,0 +1,30 @@
+"""``dubbatch config``: every setting, its value, and where it came from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dubbatch.cli.exit_codes import OK
+from dubbatch.cli.options import setting_options
+from dubbatch.cli.project import open_project
+from dubbatch.cli.render import show_config, show_warnings
+from dubbatch.settings import resolve
+
+
+@click.command("config")
+@click.argument("manifest", required=False)
+@setting_options()
+def command(manifest: str | None, **values: Any) -> int:
+    """Show every setting in force (for MANIFEST, if named), its value, and where it came from."""
+    if manifest is not None:
+        resolved = open_project(manifest, values).resolved
+    else:
+        here = Path.cwd()
+        resolved = resolve(flags={}, env=os.environ, manifest={}, toml={}, here=here, beside=here)
+    show_warnings(resolved.warnings)
+    show_config(resolved)
+    return OK

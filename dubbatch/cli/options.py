@@ -1,0 +1,70 @@
+"""Click options made from the declarations in ``settings``, so that each is said once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from dubbatch.settings import OPTIONS, Option, Settings, shown_value
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Where the ledger's record of a batch is found.
+RECORD = ("ledger", "batch", "sandbox")
+#: What following and fetching take besides.
+FETCHING = ("poll_interval_s", "timeout_s", "settle_s", "transfers", "report", "progress", "quiet")
+
+manifest_argument = click.argument("manifest", type=click.Path(path_type=str))
+
+
+def setting_options(names: Iterable[str] | None = None) -> Callable[[F], F]:
+    """Add the flags of these settings (all by default) to a command, which gets them as ``flags``."""
+    fields = list(OPTIONS if names is None else names)
+
+    def decorate(function: F) -> F:
+        for field in reversed(fields):
+            function = _click_option(OPTIONS[field], getattr(Settings(), field))(function)
+        return function
+
+    return decorate
+
+
+def given_flags(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    """The flags that were given, by option name, as texts for ``settings.resolve``."""
+    flags: dict[str, str | list[str]] = {}
+    for option in OPTIONS.values():
+        value = values.get(option.name)
+        if value is None or value == ():
+            continue
+        if isinstance(value, bool):
+            flags[option.name] = "true" if value else "false"
+        elif isinstance(value, tuple):
+            flags[option.name] = list(value)
+        else:
+            flags[option.name] = value
+    return flags
+
+
+def _click_option(option: Option, default: object) -> Callable[[F], F]:
+    if option.is_switch:
+        names = f"{option.flag}/--no-{option.flag[2:]}" if default is True else option.flag
+        return click.option(names, option.name, is_flag=True, default=None, help=_help(option, None))
+    return click.option(
+        option.flag,
+        option.name,
+        default=None,
+        multiple=option.is_many,
+        metavar=option.metavar,
+        help=_help(option, default),
+    )
+
+
+def _help(option: Option, default: object) -> str:
+    shown = option.help
+    if default not in (None, "", ()) and not option.is_switch:
+        shown += f" [{shown_value(default)}]"
+    elif option.name == "concurrency":
+        shown += " [auto]"
+    return shown

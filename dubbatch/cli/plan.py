@@ -1,0 +1,98 @@
+"""``dubbatch plan``: what run would do, and what is wrong with which cell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dubbatch.batch import Batch
+from dubbatch.cli.exit_codes import MANIFEST, OK
+from dubbatch.cli.options import manifest_argument, setting_options
+from dubbatch.cli.project import Project, open_project
+from dubbatch.cli.render import plan_as_json, show_plan, show_problems, show_warnings
+from dubbatch.cli.serving import credentials
+from dubbatch.errors import ServiceError
+from dubbatch.events import ignore
+from dubbatch.inputs import Inputs
+from dubbatch.ledger.ledger import Ledger, LedgerThread
+from dubbatch.manifest import Manifest
+from dubbatch.pipeline import ask_account
+from dubbatch.plan import Totals, totals
+from dubbatch.planner import Plan, draw_up
+from dubbatch.service import Service
+
+
+@click.command("plan")
+@manifest_argument
+@setting_options()
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(manifest: str, form: str, **values: Any) -> int:
+    """Show what `run` would do with each row of MANIFEST, what is wrong, minutes and time.
+
+    Takes the options of `run`, so that the same line can be tried first.
+    Nothing is sent, and nothing is written. Works offline, by what the ledger knows; with a
+    key, the account is asked too, so that work which it already has is not counted.
+
+    \b
+    Example:
+      dubbatch plan spring.csv --format json | jq .totals
+    """
+    project = open_project(manifest, values)
+    show_warnings(project.resolved.warnings)
+    loaded = project.load()
+    plan, sums = asyncio.run(_draw_up(project, loaded))
+    if form == "json":
+        click.echo(json.dumps(plan_as_json(loaded, plan, sums), ensure_ascii=False, allow_nan=False, indent=2))
+    else:
+        show_problems(loaded.problems)
+        show_plan(plan, sums)
+    return MANIFEST if loaded.errors else OK
+
+
+async def _draw_up(project: Project, manifest: Manifest) -> tuple[Plan, Totals]:
+    with _copy_of_ledger(project.ledger) as ledger:
+        thread = LedgerThread(ledger, ignore)
+        try:
+            plan = await draw_up(
+                manifest.jobs,
+                batch=manifest.batch,
+                output_dir=project.output_dir.absolute(),
+                ledger=thread,
+                inputs=Inputs(thread),
+                only=project.settings.only,
+            )
+            plan = await _ask_account(project, manifest, plan, thread)
+            account = ledger.account.get()
+        finally:
+            thread.close()
+    settings = project.settings
+    sums = totals(
+        plan.chosen,
+        rate_limit=settings.rate_limit,
+        rate_window_s=settings.rate_window_s,
+        slots=settings.concurrency or account.slots,
+        usual_s=account.usual_s,
+    )
+    return plan, sums
+
+
+async def _ask_account(project: Project, manifest: Manifest, plan: Plan, thread: LedgerThread) -> Plan:
+    """With a key, what the account already has is not counted as to be sent. Without an answer: at most."""
+    if not any(row.sends for row in plan.chosen) or project.settings.sandbox or not (key := credentials()):
+        return plan
+    service = Service(project.settings.base_url, key)
+    batch = Batch(manifest, project.ledger.absolute(), project.output_dir.absolute(), ())
+    try:
+        return await ask_account(batch, plan, service, project.settings, thread)
+    except ServiceError as error:
+        show_warnings([f"the account was not asked, so the numbers are an upper bound: {error.message}"])
+        return plan
+
+
+def _copy_of_ledger(path: Path) -> Ledger:
+    """The ledger as it is, in memory: looking leaves no trace."""
+    return Ledger.copy_of(path) if path.exists() else Ledger(None)

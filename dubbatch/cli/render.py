@@ -1,0 +1,162 @@
+"""Texts for people: problems, plans, states and the last lines of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from dubbatch.api.addresses import shown
+from dubbatch.batch import RunResult
+from dubbatch.jobs import JobState
+from dubbatch.ledger.jobs import BatchRow
+from dubbatch.ledger.ledger import Ledger
+from dubbatch.manifest import Manifest, Problem
+from dubbatch.plan import Planned, Totals, minutes_of
+from dubbatch.planner import Plan
+from dubbatch.settings import OPTIONS, Resolved, shown_value
+
+#: The order in which states are listed: what is done first, what needs a person next.
+_STATES = (
+    JobState.DOWNLOADED,
+    JobState.FAILED,
+    JobState.SUSPECT,
+    JobState.BLOCKED,
+    JobState.UNSURE,
+    JobState.SUBMITTING,
+    JobState.STALLED,
+    JobState.COMPLETED,
+    JobState.PROCESSING,
+    JobState.QUEUED,
+    JobState.PENDING,
+    JobState.SKIPPED,
+)
+
+
+def show_warnings(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def show_problems(problems: Sequence[Problem], *, quiet: bool = False) -> None:
+    """Every problem with its place, reason and remedy; then how many there are."""
+    for problem in problems:
+        if quiet and not problem.is_error:
+            continue
+        click.echo(f"{problem.severity}: {problem.place}: {problem.message}", err=True)
+        if problem.value:
+            click.echo(f"    value:  {problem.value}", err=True)
+        click.echo(f"    remedy: {problem.remedy}", err=True)
+    counts = Counter(problem.severity for problem in problems)
+    if counts:
+        told = ", ".join(f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in sorted(counts.items()))
+        click.echo(f"{told} in the manifest.", err=True)
+
+
+def show_plan(plan: Plan, sums: Totals) -> None:
+    rows = plan.chosen
+    width = max([4, *(len(row.record.job.id) for row in rows)])
+    for row in rows:
+        length = minutes_of(row.record)
+        minutes = f"{length:6.2f}" if length is not None else "     ?"
+        click.echo(f"{row.action:<10} {row.record.job.id:<{width}} {minutes} min  {row.reason}")
+    for removed in plan.removed:
+        click.echo(f"{'removed':<10} {removed:<{width}}             no longer in the manifest; its files stay")
+    unknown = f" (and {sums.unknown_minutes} of unknown length)" if sums.unknown_minutes else ""
+    click.echo(
+        f"{sums.jobs} jobs, {sums.to_send} to send at most: {sums.minutes:.2f} media minutes{unknown}, "
+        f"about {span(sums.eta_s)}."
+    )
+
+
+def plan_as_json(manifest: Manifest, plan: Plan, sums: Totals) -> dict[str, Any]:
+    """The object of design section 10, schema 1."""
+    return {
+        "schema": 1,
+        "batch": manifest.batch,
+        "problems": [problem.as_json() for problem in manifest.problems],
+        "jobs": [_planned_as_json(row) for row in plan.chosen],
+        "removed": list(plan.removed),
+        "totals": {
+            "jobs": sums.jobs,
+            "to_send": sums.to_send,
+            "minutes": round(sums.minutes, 3),
+            "unknown_minutes": sums.unknown_minutes,
+            "eta_s": round(sums.eta_s, 1),
+        },
+    }
+
+
+def _planned_as_json(row: Planned) -> dict[str, Any]:
+    job, length = row.record.job, minutes_of(row.record)
+    return {
+        "id": job.id,
+        "action": row.action.value,
+        "video": shown(job.video.text),
+        "audio": shown(job.audio.text),
+        "language": job.language,
+        "output": job.output,
+        "minutes": round(length, 4) if length is not None else None,
+        "reason": row.reason,
+    }
+
+
+def show_status(ledger: Ledger, batch: BatchRow) -> None:
+    counts = ledger.jobs.counts(batch.name)
+    ended = f", ended {batch.finished_at}" if batch.finished_at else ", not ended (running, or interrupted)"
+    click.echo(f"Batch {batch.name}: {_counted(counts)}")
+    click.echo(f"last run started {batch.started_at}{ended}")
+    for record in ledger.jobs.all(batch.name):
+        if record.present and record.error:
+            click.echo(f"  {record.job.id}  {record.state}: {record.error}")
+            if record.hint:
+                click.echo(f"      {record.hint}")
+    if removed := ledger.jobs.removed(batch.name):
+        click.echo(f"  no longer in the manifest: {', '.join(removed)}")
+    click.echo(f"outputs in {batch.output_dir}")
+
+
+def show_end(result: RunResult, *, quiet: bool) -> None:
+    """The last lines of a run; ``quiet`` leaves why it stopped, and the very last."""
+    lines = list(_closing_lines(result))
+    for line in [*lines[: len(result.causes)], lines[-1]] if quiet else lines:
+        click.echo(line)
+
+
+def _closing_lines(result: RunResult) -> Iterable[str]:
+    """How a run ended: why it stopped, what is done, where the files are. The files come last."""
+    if not result.counts:
+        yield "Nothing was sent."
+        return
+    for cause in result.causes:
+        yield f"stopped: {cause.message}" + (f" ({cause.hint})" if cause.hint else "")
+    yield f"Batch {result.batch}: {_counted(result.counts)}"
+    if result.removed:
+        yield f"No longer in the manifest, left out of the numbers: {', '.join(result.removed)}"
+    if result.reports:
+        yield f"Outputs in {result.output_dir}, reports: {', '.join(path.name for path in result.reports)}"
+
+
+def show_config(resolved: Resolved) -> None:
+    width = max(len(option.name) for option in OPTIONS.values())
+    for field, option in OPTIONS.items():
+        value = getattr(resolved.settings, field)
+        none = "auto" if option.name == "concurrency" else "-"
+        text = none if value is None or value in ((), "") else shown_value(value)
+        text = shown(text) if option.name == "base_url" else text
+        click.echo(f"{option.name:<{width}}  {text:<32} {resolved.origins[option.name]}")
+
+
+def _counted(counts: Mapping[JobState, int]) -> str:
+    total = sum(counts.values())
+    told = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts.get(state))
+    return f"{total} jobs: {told}" if total else "no jobs"
+
+
+def span(seconds: float) -> str:
+    """A stretch of time as a person says it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

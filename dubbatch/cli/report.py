@@ -1,0 +1,31 @@
+"""``dubbatch report``: write the reports again from the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dubbatch.cli.exit_codes import OK
+from dubbatch.cli.options import RECORD, manifest_argument, setting_options
+from dubbatch.cli.project import open_project
+from dubbatch.report.table import write_report
+
+
+@click.command("report")
+@manifest_argument
+@setting_options((*RECORD, "report"))
+def command(manifest: str, **values: Any) -> int:
+    """Write report.csv and report.json of MANIFEST's batch again, from the ledger; sends nothing."""
+    project = open_project(manifest, values)
+    with project.on_record() as record:
+        if record is None:
+            click.echo(f"Batch {project.batch}: no run yet, so there is nothing to report.")
+            return OK
+        ledger, batch = record
+        folder = Path(batch.output_dir)
+        for path in (folder / "report.csv", folder / "report.json", *project.settings.report):
+            write_report(path, ledger, batch.name)
+            click.echo(str(path))
+    return OK

@@ -1,0 +1,101 @@
+"""``dubbatch run``: plan, send, follow, download, report."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+import click
+
+from dubbatch.batch import Batch, RunResult
+from dubbatch.cli.exit_codes import MANIFEST, OK, SOME_FAILED, code_of_run, worst
+from dubbatch.cli.options import manifest_argument, setting_options
+from dubbatch.cli.progress import Progress
+from dubbatch.cli.project import Project, open_project
+from dubbatch.cli.render import show_end, show_problems, show_warnings, span
+from dubbatch.cli.serving import service_of
+from dubbatch.manifest import Manifest
+from dubbatch.pipeline import run_batch
+from dubbatch.plan import Totals, totals
+from dubbatch.planner import Plan
+from dubbatch.settings import Settings
+
+#: More than so many jobs are not sent by a person's slip of the hand (design, section 8).
+_ASK_ABOVE = 10
+
+
+@click.command("run")
+@manifest_argument
+@setting_options()
+def command(manifest: str, **values: Any) -> int:
+    """Send every row of MANIFEST that was not sent before, follow all, download and report.
+
+    Run it again to go on: paid work is never repeated.
+
+    \b
+    Examples:
+      dubbatch run spring.csv --sandbox
+      dubbatch run spring.yaml --limit 5
+      dubbatch run spring.csv --only language=ja
+    """
+    project = open_project(manifest, values)
+    show_warnings(project.resolved.warnings)
+    loaded = project.load()
+    if not may_go_on(loaded, project.settings):
+        return MANIFEST
+    result = _run(project, loaded)
+    show_end(result, quiet=project.settings.quiet)
+    if not result.counts:
+        return OK
+    code = code_of_run([cause.reason for cause in result.causes], result.counts)
+    # Rows too bad to be jobs are not among the counts, and were not done either.
+    return worst((code, SOME_FAILED)) if loaded.errors else code
+
+
+def may_go_on(manifest: Manifest, settings: Settings) -> bool:
+    """Show what is wrong with the manifest; whether there is something to run all the same."""
+    show_problems(manifest.problems, quiet=settings.quiet)
+    if not manifest.errors:
+        return True
+    if settings.on_error == "skip" and any(not job.blocked for job in manifest.jobs):
+        return True
+    click.echo("Nothing was sent. Mend the cells above, or run the good rows with --on-error skip.", err=True)
+    return False
+
+
+def _run(project: Project, manifest: Manifest) -> RunResult:
+    settings = project.settings
+    with service_of(project) as service, Progress(sys.stderr, quiet=settings.quiet, bar=settings.progress) as progress:
+
+        def confirm(plan: Plan) -> bool:
+            with progress.paused():
+                return _is_wanted(plan, settings)
+
+        batch = Batch(manifest, project.ledger.absolute(), project.output_dir.absolute(), project.reports)
+        return asyncio.run(run_batch(batch, service, settings, hook=progress, confirm=confirm))
+
+
+def _is_wanted(plan: Plan, settings: Settings) -> bool:
+    """Ask once, where somebody is there to answer."""
+    sums = totals(
+        plan.chosen,
+        rate_limit=settings.rate_limit,
+        rate_window_s=settings.rate_window_s,
+        slots=settings.concurrency,
+        usual_s=None,
+    )
+    if not settings.quiet:
+        click.echo(_extent(sums, settings), err=True)
+    is_watched = sys.stdin.isatty() and sys.stdout.isatty()
+    if settings.yes or settings.sandbox or sums.to_send <= _ASK_ABOVE or not is_watched:
+        return True
+    return click.confirm("Send them?", default=False)
+
+
+def _extent(sums: Totals, settings: Settings) -> str:
+    """What a run sets out to do. The sandbox keeps times of its own."""
+    unknown = f" and {sums.unknown_minutes} jobs of unknown length" if sums.unknown_minutes else ""
+    minutes = f": {sums.minutes:.1f} media minutes{unknown}" if sums.to_send else ""
+    time = f", done in about {span(sums.eta_s)}" if sums.to_send and not settings.sandbox else ""
+    return f"{sums.jobs} jobs, {sums.to_send} to send{minutes}{time}"

@@ -1,0 +1,85 @@
+"""``dubbatch sandbox``: the service on loopback, until it is stopped."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from dubbatch.errors import UsageError
+from dubbatch.sandbox.faults import Faults
+from dubbatch.sandbox.server import Sandbox
+from dubbatch.sandbox.settings import SandboxSettings
+
+#: Seconds between two looks at the stop flag: on Windows, Ctrl-C does not end a wait without a limit.
+_LOOK_S = 0.5
+
+
+class _CannotServe(click.ClickException):
+    """A port, a folder or a fault file can't be used."""
+
+    exit_code = 2
+
+
+@click.command("sandbox")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
+@click.option("--key", default="sandbox", show_default=True, help="The API key that is accepted.")
+@click.option("--faults", type=click.Path(path_type=Path), help="JSON file: which calls go wrong, and how.")
+@click.option("--books", type=click.Path(path_type=Path, file_okay=False), help="Folder that outlives the sandbox.")
+@click.option("--concurrency", type=click.IntRange(1), default=4, show_default=True, help="Jobs processed at once.")
+@click.option(
+    "--when-full", type=click.Choice(["queue", "refuse"]), default="queue", show_default=True, help="Jobs beyond that."
+)
+@click.option("--rate-limit", type=click.IntRange(1), default=60, show_default=True, help="POSTs in a window.")
+@click.option("--rate-window", type=click.FloatRange(0.001), default=60.0, show_default=True, help="Its seconds.")
+@click.option("--seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="What a job takes, about.")
+@click.option("--time-scale", type=click.FloatRange(0), default=1.0, show_default=True, help="0.05: 20 times as fast.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same times.")
+def command(
+    port: int, faults: Path | None, books: Path | None, rate_window: float, when_full: Any, **values: Any
+) -> None:
+    """Run the Chamelaion lip-sync service on this machine: nothing is billed, nothing leaves it.
+
+    Outputs are real: the video with its sound replaced. Stop it with Ctrl-C.
+
+    \b
+    Example:
+      dubbatch sandbox --time-scale 0.05 --books sandbox-books
+    """
+    try:
+        settings = SandboxSettings(port=port, rate_window_s=rate_window, when_full=when_full, **values)
+        with _stop_signal() as stop, Sandbox(settings, books=books, faults=_load(faults)) as sandbox:
+            click.echo(f"The sandbox serves at {sandbox.base_url} (outputs at {sandbox.outputs_origin}).")
+            click.echo(f"Its books are in {sandbox.folder}. Ctrl-C stops it. To use it, set:")
+            click.echo(f"CHAMELAION_BASE_URL={sandbox.base_url}")
+            click.echo(f"CHAMELAION_API_KEY={sandbox.key}")
+            while not stop.wait(_LOOK_S):
+                pass
+    except UsageError as error:
+        raise _CannotServe(f"{error.message} ({error.hint})" if error.hint else error.message) from None
+
+
+def _load(faults: Path | None) -> Faults | None:
+    return None if faults is None else Faults.load(faults)
+
+
+@contextmanager
+def _stop_signal() -> Iterator[threading.Event]:
+    """Set by Ctrl-C and SIGTERM, which both mean: stop in good order."""
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

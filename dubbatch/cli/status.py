@@ -1,0 +1,26 @@
+"""``dubbatch status``: where a batch stands, from the ledger alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dubbatch.cli.exit_codes import OK
+from dubbatch.cli.options import RECORD, manifest_argument, setting_options
+from dubbatch.cli.project import open_project
+from dubbatch.cli.render import show_status
+
+
+@click.command("status")
+@manifest_argument
+@setting_options(RECORD)
+def command(manifest: str, **values: Any) -> int:
+    """Show where the batch of MANIFEST stands, at once: from the ledger, without network or reading the rows."""
+    project = open_project(manifest, values)
+    with project.on_record() as record:
+        if record is None:
+            click.echo(f"Batch {project.batch}: no run yet (looked in {project.ledger}).")
+        else:
+            show_status(*record)
+    return OK

@@ -1,0 +1,155 @@
+"""The real command in processes of their own, on a machine where nobody has used dubbatch before."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import wave
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from dubbatch.sandbox.server import Sandbox
+from dubbatch.sandbox.settings import SandboxSettings
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+#: No test waits longer for a process.
+PATIENCE_S = 30
+#: A client that waits as a service needs that takes a moment for what takes minutes.
+PACE = {"DUBBATCH_POLL_INTERVAL": "0.1", "DUBBATCH_SETTLE": "1"}
+
+
+@dataclass
+class Shell:
+    """A working directory, and the environment that commands get there."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    #: Everything that any command here has printed.
+    printed: list[str] = field(default_factory=list)
+
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run ``dubbatch`` to its end."""
+        with self.start(*arguments, **environment) as process:
+            out, err = process.communicate(timeout=PATIENCE_S)
+        self.printed += [out, err]
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    @contextmanager
+    def start(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+        """A ``dubbatch`` that goes on; it is killed at the end if it still runs then."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "dubbatch", *arguments],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def write_jobs(self, *jobs: str) -> None:
+        """``batch.csv``: the tiny video with one voice for each job."""
+        for number, job in enumerate(jobs):
+            with wave.open(str(self.folder / "media" / f"{job}.wav"), "wb") as file:
+                file.setparams((1, 2, 8000, 0, "NONE", ""))
+                sound = np.sin(np.arange(8000) * (0.1 + 0.01 * number)) * 12000
+                file.writeframes(sound.astype("<i2").tobytes())
+        with (self.folder / "batch.csv").open("w", newline="", encoding="utf-8") as sheet:
+            rows = csv.writer(sheet)
+            rows.writerow(["id", "video", "audio"])
+            rows.writerows([job, "media/tiny.mp4", f"media/{job}.wav"] for job in jobs)
+
+    def listing(self) -> dict[str, tuple[int, int]]:
+        """Every file, with size and time of its last change."""
+        return {
+            str(path.relative_to(self.folder)): (path.stat().st_size, path.stat().st_mtime_ns)
+            for path in self.folder.rglob("*")
+        }
+
+
+OpenShell = Callable[..., Shell]
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of somebody who has set nothing."""
+    home = tmp_path_factory.mktemp("home")
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "SYSTEMROOT", "LANG", "TMPDIR")}
+    return {
+        **kept,
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home / "state"),
+        # Reading the world's certificates takes long, and loopback needs none.
+        "SSL_CERT_DIR": str(home),
+        "PYTHONWARNINGS": "error",
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MP4 of one second, 64 x 64, with a picture only."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.mp4"
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for number in range(10):
+            shade = np.full((64, 64, 3), number * 20, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(shade, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def open_shell(bare: dict[str, str], tiny: Path) -> OpenShell:
+    """Make a folder with a copy of ``manifests/``, and a shell in it."""
+
+    def make(folder: Path, **environment: str) -> Shell:
+        shutil.copytree(MANIFESTS, folder, ignore=shutil.ignore_patterns(".dubbatch", "*-dubs", "*.py", "__pycache__"))
+        shutil.copy(tiny, folder / "media")
+        return Shell(folder, {**bare, **environment})
+
+    return make
+
+
+@pytest.fixture
+def shell(tmp_path: Path, open_shell: OpenShell) -> Shell:
+    """Without a key."""
+    return open_shell(tmp_path / "project")
+
+
+@pytest.fixture
+def open_service() -> Iterator[Callable[..., Sandbox]]:
+    """Start services; ``settings`` are fields of SandboxSettings."""
+    with ExitStack() as opened:
+
+        def start(**settings: Any) -> Sandbox:
+            quick: dict[str, Any] = {"seconds": 0.1, "per_media_second": 0, "pickup_s": 0, "key": "sk-secret-4711"}
+            return opened.enter_context(Sandbox(SandboxSettings(**{**quick, **settings})))
+
+        yield start
+
+
+@pytest.fixture
+def connected(tmp_path: Path, open_shell: OpenShell) -> Callable[[Sandbox], Shell]:
+    """A shell with the address and the key of a service."""
+
+    def make(service: Sandbox) -> Shell:
+        account = {"CHAMELAION_BASE_URL": service.base_url, "CHAMELAION_API_KEY": service.key}
+        return open_shell(tmp_path / "connected", **account, **PACE)
+
+    return make
