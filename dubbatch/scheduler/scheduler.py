@@ -114,7 +114,7 @@ class Scheduler:
         """The next job to send; waits while there is none but one may come. None: there is nothing more to do."""
         while True:
             ticket = self._run.news.ticket()
-            if self._is_at_limit():
+            if await self._is_held_by_limit():
                 self._run.stop.sending(StopReason.LIMIT, f"--limit: {self._sent} sent, the others wait for a later run")
                 return None
             may_send = self._run.settings.limit is None or self._sent + len(self._in_flight) < self._run.settings.limit
@@ -140,9 +140,13 @@ class Scheduler:
                 self._follow_if_live(attempt)
         return self._followed() > 0
 
-    def _is_at_limit(self) -> bool:
+    async def _is_held_by_limit(self) -> bool:
+        """Whether ``--limit`` keeps jobs from being sent: as many are, and more could be."""
         limit = self._run.settings.limit
-        return limit is not None and self._sent >= limit
+        if limit is None or self._sent < limit:
+            return False
+        waiting = await self._run.ledger(self._run.books.jobs.by_turn, self._run.batch, 1)
+        return bool(waiting)
 
     async def _take(self) -> JobRecord | None:
         run = self._run
