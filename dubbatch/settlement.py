@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dubbatch.api.wire import Request, epoch_s
+from dubbatch.events import Level, Notice
 from dubbatch.jobs import Attempt, JobState, Send
 
 #: Pauses between two rounds of asking for an unsure attempt: soon at first (most answers were
@@ -38,6 +39,13 @@ def choose(requests: Iterable[Request]) -> tuple[Request, tuple[Request, ...]]:
         requests, key=lambda request: (_rank(request), epoch_s(request.created_at) or 0.0, request.id)
     )
     return kept, tuple(others)
+
+
+def told_of_several(batch: str, job: str, reference: str, kept: Request, others: Sequence[Request]) -> Notice:
+    """What a person hears when several requests carry one reference: which is kept, and which were billed too."""
+    text = ", ".join(f"{request.id} ({request.status})" for request in others)
+    message = f"{len(others) + 1} requests carry {reference}: {kept.id} is kept; also billed: {text}"
+    return Notice(batch, Level.WARNING, message, "was it bought by another tool, or by two machines at once?", job)
 
 
 def _rank(request: Request) -> int:

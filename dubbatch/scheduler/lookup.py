@@ -24,7 +24,7 @@ from dubbatch.ledger.account import SeenRequest
 from dubbatch.ledger.attempts import next_number
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.listing import Listing, seen
-from dubbatch.settlement import choose, listing_is_whole, young
+from dubbatch.settlement import choose, listing_is_whole, told_of_several, young
 
 _PAGE = 200
 #: Readings of a list that shifts under the reader, before references are asked for one by one.
@@ -92,7 +92,6 @@ class LookUp:
         self._sleep = sleep
         self._read_whole = False
         self._absent: set[str] = set()
-        self.adopted = 0
 
     async def prepare(self) -> None:
         """Find what the account has of this batch's pending jobs, and adopt it.
@@ -219,7 +218,6 @@ class LookUp:
         if attempts:
             kept = serving_attempt(attempts)
             await self._ledger(self._record_found, want.record, attempts, kept)
-            self.adopted += 1
             return kept
         if posted is not None:
             return await self._ledger(ledger.attempts.presume, want.record, want.attempt(), posted)
@@ -231,7 +229,7 @@ class LookUp:
         while requests := self._ledger.ledger.account.seen_with(want.references.at(n)):
             kept, others = choose([_request(known) for known in requests])
             if others:
-                self._report_others(want, kept, others)
+                self._hook(told_of_several(want.record.batch, want.record.job.id, want.references.at(n), kept, others))
             found.append(_adopted(Wanted(want.record, want.references, n).attempt(), kept))
             n += 1
         return found
@@ -244,19 +242,6 @@ class LookUp:
             ledger.attempts.attach(record, kept)
             # What was found is beyond what this ledger knew: a word to buy again was kept before it was restored.
             ledger.attempts.fulfil_redo(record, kept)
-
-    def _report_others(self, want: Wanted, kept: Request, others: Sequence[Request]) -> None:
-        text = ", ".join(f"{request.id} ({request.status})" for request in others)
-        self._hook(
-            Notice(
-                self._batch,
-                Level.WARNING,
-                f"the account has {len(others) + 1} requests with the reference {want.reference}: "
-                f"{kept.id} is kept; also there, and billed: {text}",
-                "was it bought by another tool, or by two machines at once? Nothing was sent for it now",
-                want.record.job.id,
-            )
-        )
 
     def _notice(self, message: str) -> None:
         self._hook(Notice(self._batch, Level.INFO, message))

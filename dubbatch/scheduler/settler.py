@@ -7,11 +7,10 @@ from dataclasses import replace
 
 from dubbatch.api.wire import Request
 from dubbatch.errors import RequestNotFound, ServiceError
-from dubbatch.events import Level
 from dubbatch.jobs import Attempt, JobState
 from dubbatch.listing import seen
 from dubbatch.run import Run
-from dubbatch.settlement import Settling, Source, choose, progressed
+from dubbatch.settlement import Settling, Source, choose, progressed, told_of_several
 
 #: A service that won't say "no" both ways for so long is left to the next run; the attempt stays unsure.
 _PATIENCE_S = 30 * 60.0
@@ -59,7 +58,7 @@ class Settler:
         kept, others = choose(found)
         await run.ledger(run.books.account.see, [seen(request) for request in found])
         if others:
-            self._report(attempt, kept, others)
+            run.hook(told_of_several(run.batch, attempt.job, attempt.reference, kept, others))
         taken = progressed(attempt, kept)
         if taken.state is JobState.FAILED:
             # Followed like a running one: the tracker decides on a second attempt.
@@ -87,12 +86,3 @@ class Settler:
         except ServiceError:
             pass
         return settling, list(found.values())
-
-    def _report(self, attempt: Attempt, kept: Request, others: Sequence[Request]) -> None:
-        text = ", ".join(f"{request.id} ({request.status})" for request in others)
-        self._run.notice(
-            Level.WARNING,
-            f"{len(others) + 1} requests carry {attempt.reference}: {kept.id} is kept; also billed: {text}",
-            "was it bought by another tool, or by two machines at once?",
-            attempt.job,
-        )
