@@ -51,6 +51,7 @@ from dubbatch.errors import (
     UnreadableAnswer,
     UsageError,
 )
+from dubbatch.moments import POST, around
 
 #: Largest answer of the service that is read, in bytes.
 ANSWER_MAX = 16 << 20
@@ -171,8 +172,9 @@ class ChamelaionClient:
         watch = {"trace": first_byte.watch}
         keyed = {**headers, **self._key_headers(url)}
         try:
-            async with self._http.stream("POST", url, headers=keyed, content=content, extensions=watch) as response:
-                answer = await self._answer(response)
+            with around(POST, path):
+                async with self._http.stream("POST", url, headers=keyed, content=content, extensions=watch) as response:
+                    answer = await self._answer(response)
         except MediaError as exc:
             answer = Answer(failure=first_byte.failure, changed=True, detail=exc.message)
         except _BROKEN as exc:

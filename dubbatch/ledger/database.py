@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from dubbatch.errors import LedgerError
 from dubbatch.ledger.migrations import pending_migrations
+from dubbatch.moments import COMMIT, WRITE, around, reached
 
 Row = sqlite3.Row
 Value = str | int | float | None
@@ -76,21 +77,24 @@ class Database:
                 self._connection.rollback()
             raise
         self._depth = 0
-        self._execute("COMMIT")
+        with around(COMMIT, "ledger"):
+            self._execute("COMMIT")
 
     def run(self, name: str, /, **values: Value) -> int:
         """Run a named statement; how many rows it changed."""
-        return self._execute(_queries()[name], values).rowcount
+        return self._write(name, values).rowcount
 
     def run_many(self, name: str, rows: Iterable[Mapping[str, Value]]) -> None:
-        try:
-            self._connection.executemany(_queries()[name], rows)
-        except sqlite3.Error as error:
-            raise _ledger_error(self.path, error) from error
+        with self.atomic():
+            reached(WRITE, name)
+            try:
+                self._connection.executemany(_queries()[name], rows)
+            except sqlite3.Error as error:
+                raise _ledger_error(self.path, error) from error
 
     def insert(self, name: str, /, **values: Value) -> int:
         """Run a named INSERT; the new row's number."""
-        return int(self._execute(_queries()[name], values).lastrowid or 0)
+        return int(self._write(name, values).lastrowid or 0)
 
     def one(self, name: str, /, **values: Value) -> Row | None:
         row: Row | None = self._execute(_queries()[name], values).fetchone()
@@ -111,6 +115,11 @@ class Database:
 
     def close(self) -> None:
         self._connection.close()
+
+    def _write(self, name: str, values: Mapping[str, Value]) -> sqlite3.Cursor:
+        with self.atomic():
+            reached(WRITE, name)
+            return self._execute(_queries()[name], values)
 
     def _execute(self, sql: str, values: Mapping[str, Value] | None = None) -> sqlite3.Cursor:
         try:

@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 
 from dubbatch.errors import LedgerError
 from dubbatch.identity import canonical_url
+from dubbatch.moments import COMMIT, around
 from dubbatch.pacing.permits import KEPT_S, Granted
 from dubbatch.pacing.rate import Rate
 
@@ -153,7 +154,7 @@ class SqlitePermitLog:
             with self._lock:
                 if self._connection is None:
                     self._connection = self._open()
-                with self._connection as db:
+                with around(COMMIT, "permits"), self._connection as db:
                     db.execute("BEGIN IMMEDIATE")
                     yield db
         except (sqlite3.Error, OSError) as error:
