@@ -1,7 +1,8 @@
 """Asking the service: every GET goes through here, and what its silence means for the run.
 
 One object keeps the run's view of the service: reached or never reached, away since when.
-A refused key or a wrong address ends the run from whichever corner it is noticed in.
+A refused key or a wrong address ends the run from whichever corner it is noticed in; but an address
+that was right in this run is not wrong now: what says so is a proxy while the service restarts.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from dubbatch.api.answers import Then, Verdict
-from dubbatch.errors import KeyRefused, RateLimited, ServiceError, ServiceUnreachable, WrongAddress
+from dubbatch.errors import KeyRefused, RateLimited, ServiceError, ServiceFault, ServiceUnreachable, WrongAddress
 from dubbatch.pacing.backoff import Away, delay_s
 from dubbatch.stop import Stop, StopReason
 
@@ -22,6 +23,15 @@ T = TypeVar("T")
 _BASE_S = 0.5
 _CAP_S = 60.0
 _PATIENCE_S = 30 * 60.0
+_PROXY = "is there a proxy in between, or does the service restart? dubbatch asks again"
+#: A person hears of a question that has had no answer of use for so long.
+_TROUBLE_S = 30.0
+
+Tell = Callable[[str, str], None]
+
+
+def _nobody(message: str, hint: str) -> None:
+    pass
 
 
 class Asking:
@@ -31,16 +41,22 @@ class Asking:
         self,
         stop: Stop,
         *,
+        tell: Tell = _nobody,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        """``tell`` is given a sentence and what to do about it, once for each trouble that lasts."""
         self._stop = stop
+        self._tell = tell
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
         self._away = Away()
         self._quiet_until = clock()
+        #: Whether an answer in this run was what the contract says.
+        self._spoke_sense = False
+        self._told = False
 
     async def once(self, call: Callable[[], Awaitable[T]]) -> T:
         """One call. Raises what it raises; where that leaves no sense in going on, the run stops too."""
@@ -53,9 +69,12 @@ class Asking:
             raise
         except ServiceError as error:
             self._away = self._away.answered()
+            if isinstance(error, WrongAddress) and self._spoke_sense:
+                raise ServiceFault(f"not the service's answer: {error.message}", hint=_PROXY) from error
             self._judge(error)
             raise
         self._away = self._away.answered()
+        self._spoke_sense = True
         return answer
 
     async def until_answered(self, call: Callable[[], Awaitable[T]]) -> T:
@@ -66,7 +85,7 @@ class Asking:
         failures, since = 0, self._clock()
         while True:
             try:
-                return await self.once(call)
+                answer = await self.once(call)
             except ServiceError as error:
                 failures += 1
                 if not error.retryable or self._stop.leaves:
@@ -74,8 +93,14 @@ class Asking:
                 if self._clock() - since >= _PATIENCE_S:
                     self._stop.everything(StopReason.AWAY, f"no answer that can be used: {error.message}", error.hint)
                     raise
+                if self._clock() - since >= _TROUBLE_S and not self._told:
+                    self._told = True
+                    self._tell(f"the service gives no answer that can be used: {error.message}", error.hint)
                 silent = isinstance(error, ServiceUnreachable)
                 pause_s = self._away.pause_s(self._jitter()) if silent else self._pause_s(failures)
+            else:
+                self._told = False
+                return answer
             # A pause that the run's end cuts short ends in the error, not in another call.
             await self._stop.unless_leaving(_sleeping(self._sleep, pause_s))
 
@@ -96,6 +121,9 @@ class Asking:
                 pass
             case Then.STOP_KEY:
                 self._stop.everything(StopReason.KEY, verdict.message, verdict.hint)
+            case Then.STOP_ADDRESS if self._spoke_sense:
+                # Its questions are answered there: what is unsure can be settled, what runs be followed.
+                self._stop.sending(StopReason.ADDRESS, verdict.message, verdict.hint)
             case Then.STOP_ADDRESS:
                 self._stop.everything(StopReason.ADDRESS, verdict.message, verdict.hint)
             case Then.STOP_TOKENS:

@@ -11,6 +11,7 @@ DubbatchError
 │   ├── LinkExpired        ask the service for a fresh link
 │   ├── DownloadBroken     the transfer broke: go on from where it stopped
 │   ├── OutputChanged      the file changed between two parts: start anew
+│   ├── OutputTooLarge     more than any output can be: a body without end
 │   └── AddressRefused     the link leads where we don't go
 └── ServiceError           the service did not give the answer that was asked for
     ├── ServiceUnreachable no answer at all
@@ -86,6 +87,12 @@ class DownloadBroken(DownloadError):
 
 class OutputChanged(DownloadError):
     """The file behind the link changed between two parts: what came is worthless."""
+
+
+class OutputTooLarge(DownloadError):
+    """More came, or is promised, than any output can be: fetching on would only fill the disk."""
+
+    retryable = False
 
 
 class AddressRefused(DownloadError):

@@ -28,6 +28,8 @@ class Listing:
         self.newest_first = newest_first
         #: List calls made so far.
         self.calls = 0
+        #: False once the service's filter was seen to let other references in, or to leave one out.
+        self.filters = True
 
     async def from_newest(self, first: Page | None = None) -> AsyncIterator[Page]:
         """Every page, the one with the newest requests first; ``first`` may be one that was just read.
@@ -36,7 +38,7 @@ class Listing:
         a service may ignore ``offset``. Raises ServiceError where the service won't answer.
         """
         first = first or await self._page(0)
-        size = len(first.requests)
+        size = first.held
         self.newest_first = order_of(first.requests, self.newest_first)
         is_oldest_first = self.newest_first is False and 0 < size < first.total
         seen_ids: set[str] = set() if is_oldest_first else {request.id for request in first.requests}
@@ -51,28 +53,59 @@ class Listing:
                 break
             yield page
             seen_ids |= new_ids
-            offset, total = (start if is_oldest_first else offset + len(page.requests)), page.total
+            offset, total = (start if is_oldest_first else offset + page.held), page.total
         if is_oldest_first:
             yield first
 
     async def with_reference(self, reference: str) -> list[Request]:
-        """Every request that carries ``reference``; one question, not repeated here.
+        """Every request that carries ``reference``, by the service's own filter; one question, not repeated here.
 
         Raises UnreadableAnswer where the pages don't prove that these are all, else ServiceError.
         """
         found: dict[str, Request] = {}
-        offset = 0
+        offset = total = 0
         while True:
             page = await self._client.list_requests(limit=PAGE_SIZE, offset=offset, reference_id=reference)
             self.calls += 1
+            if any(request.reference_id != reference for request in page.requests):
+                self.filters = False
+                raise UnreadableAnswer("the service's list holds other references than the one asked for")
             known = len(found)
             found |= {request.id: request for request in page.requests}
-            offset += len(page.requests)
-            if len(found) == known or offset >= page.total:
+            offset += page.held
+            # The most that any page promised: a later one may come from a copy that lags behind.
+            total = max(total, page.total)
+            if len(found) == known or offset >= total:
                 break
-        if len(found) < page.total:
-            raise UnreadableAnswer("the list of requests with one reference is not whole", hint="dubbatch asks again")
+        _prove_whole(len(found), total)
         return list(found.values())
+
+    async def search(self, reference: str) -> list[Request]:
+        """As :meth:`with_reference`; where the service doesn't filter, by reading its whole list."""
+        if self.filters:
+            try:
+                return await self.with_reference(reference)
+            except UnreadableAnswer:
+                if self.filters:
+                    raise
+        found: dict[str, Request] = {}
+        total = 0
+        async for page in self.from_newest():
+            found |= {request.id: request for request in page.requests}
+            total = max(total, page.total)
+        _prove_whole(len(found), total)
+        return [request for request in found.values() if request.reference_id == reference]
+
+    async def try_filter(self, page: Page) -> None:
+        """Ask the filter for a reference that is known to be there: one that leaves it out proves no absence.
+
+        Raises ServiceError.
+        """
+        # Not the first of the page: that one comes first without a filter too.
+        known = next((request.reference_id for request in reversed(page.requests) if request.reference_id), "")
+        if known:
+            tried = await self._page(0, 1, known)
+            self.filters = bool(tried.requests) and all(request.reference_id == known for request in tried.requests)
 
     async def first_page(self) -> Page:
         """The page at the start of the list: how many requests there are, and how many a page holds."""
@@ -80,9 +113,16 @@ class Listing:
         self.newest_first = order_of(page.requests, self.newest_first)
         return page
 
-    async def _page(self, offset: int, limit: int = PAGE_SIZE) -> Page:
+    async def _page(self, offset: int, limit: int = PAGE_SIZE, reference: str | None = None) -> Page:
         self.calls += 1
-        return await self._asking.until_answered(lambda: self._client.list_requests(limit=limit, offset=offset))
+        return await self._asking.until_answered(
+            lambda: self._client.list_requests(limit=limit, offset=offset, reference_id=reference)
+        )
+
+
+def _prove_whole(distinct_ids: int, total: int) -> None:
+    if distinct_ids < total:
+        raise UnreadableAnswer("the list of requests is not whole", hint="dubbatch asks again")
 
 
 def order_of(requests: Sequence[Request], known: bool | None) -> bool | None:

@@ -26,6 +26,8 @@ _LONGEST_PAUSE_S = 10.0
 _OWN_FAULT = re.compile(
     r"internal (server )?error|timed? ?-?out|\bcapacity\b|overload|out of memory|temporarily unavailable", re.IGNORECASE
 )
+#: Our own words for what was accepted and can't be had: another attempt is for a person to buy.
+_LOST = re.compile(r"^output lost|^the service no longer knows")
 _MEDIA_FAULT = re.compile(r"\burls?\b|accessib|download|fetch|unsupported|format|codec|decode|corrupt", re.IGNORECASE)
 
 
@@ -80,20 +82,23 @@ class Settling:
         return replace(self, rounds=self.rounds + 1)
 
     @property
+    def due(self) -> float:
+        """From when on a "no" counts."""
+        return self.since + self.settle_s
+
+    @property
     def is_absent(self) -> bool:
         """Both have said "no" to a question that was asked after ``settle`` seconds."""
-        due = self.since + self.settle_s
-        return all(asked is not None and asked >= due for asked in (self.no_from_list, self.no_from_single))
+        return all(asked is not None and asked >= self.due for asked in (self.no_from_list, self.no_from_single))
 
     def pause_s(self, now: float) -> float:
         """Until the next round: growing, but the round that can be the last comes as soon as it counts."""
         pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(self.rounds, 10))
-        due = self.since + self.settle_s
-        return due - now if now < due <= now + pause else pause
+        return self.due - now if now < self.due <= now + pause else pause
 
 
 def listing_is_whole(distinct_ids: int, total: int) -> bool:
-    """Whether a reading of the account's list proves absence: it has as many ids as the last page counts."""
+    """Whether a reading of the account's list proves absence: it has as many ids as the pages count at most."""
     return distinct_ids == total
 
 
@@ -124,7 +129,8 @@ def progressed(attempt: Attempt, request: Request) -> Attempt:
 
 def is_own_fault(message: str) -> bool:
     """Whether a failure's message is one of the service's own faults, so that a second attempt is due."""
-    return bool(_OWN_FAULT.search(message)) and not _MEDIA_FAULT.search(message)
+    is_its_own = bool(_OWN_FAULT.search(message)) and not _MEDIA_FAULT.search(message)
+    return is_its_own and not _LOST.search(message)
 
 
 def failure_hint(message: str) -> str:

@@ -290,3 +290,50 @@ async def test_posts_alone_tell_that_the_service_was_never_reached(asking: Askin
     asking.posted(refused, time.now_s)
 
     assert stop.leaves
+
+
+@pytest.mark.parametrize("finally_answered", [True, False])
+async def test_an_address_that_was_right_is_not_wrong_a_moment_later(
+    asking: Asking, time: Time, stop: Stop, finally_answered: bool
+) -> None:
+    """What says so is a proxy while the service restarts: asked again, for half an hour."""
+    await asking.once(Service(time, "yes"))
+    started = time.now_s
+    restarting = Service(time, *[WrongAddress("404")] * (5 if finally_answered else 1000), "back")
+    if finally_answered:
+        assert await asking.until_answered(restarting) == "back"
+        assert not stop.sends_no_more
+        return
+    with pytest.raises(ServiceFault, match="404"):
+        await asking.until_answered(restarting)
+
+    assert 30 * MINUTE <= time.now_s - started <= 31 * MINUTE + 2
+    assert [cause.reason for cause in stop.reasons] == [StopReason.AWAY]
+
+
+async def test_a_post_to_an_address_that_was_right_stops_the_sends_alone(
+    asking: Asking, stop: Stop, time: Time
+) -> None:
+    """Questions are answered there: what runs can be followed to its end."""
+    await asking.once(Service(time, "yes"))
+
+    asking.posted(judge(Answer(status=404)), time.now_s)
+
+    assert [cause.reason for cause in stop.reasons] == [StopReason.ADDRESS]
+    assert stop.sends_no_more
+    assert not stop.leaves
+
+
+async def test_trouble_that_lasts_is_told_once(time: Time, stop: Stop) -> None:
+    """Nobody looks at a run that says nothing for half an hour; what is over in a moment is not worth a word."""
+    told: list[str] = []
+    asking = Asking(
+        stop, tell=lambda message, hint: told.append(message), clock=time, sleep=time.sleep, jitter=lambda: 1.0
+    )
+    await asking.until_answered(Service(time, ServiceFault("501: not implemented"), "yes"))
+    assert told == []
+
+    for _ in range(2):
+        await asking.until_answered(Service(time, *[ServiceFault("501: not implemented")] * 10, "yes"))
+
+    assert told == ["the service gives no answer that can be used: 501: not implemented"] * 2

@@ -158,7 +158,7 @@ class Shifting:
             Request(id=str(n), status="queued", created_at=f"2026-01-01T00:{n // 60:02}:{n % 60:02}Z")
             for n in ids[offset : offset + size]
         )
-        page = Page(requests, size, offset, len(ids) + self._lost)
+        page = Page(requests, size, offset, len(ids) + self._lost, len(requests))
         self.ids += range(len(self.ids), len(self.ids) + self._new)
         return page
 
@@ -242,7 +242,7 @@ class Absurd:
         assert self.calls < 100, "the reading doesn't end"
         there = self._requests if offset == 0 or self._ignores_offset else ()
         # It grows with each answer, so that no offset ever gets there.
-        return Page(there, 20, offset, self._total + 20 * self.calls)
+        return Page(there, 20, offset, self._total + 20 * self.calls, len(there))
 
 
 @pytest.mark.parametrize("total", [50_000, 10**18])
@@ -259,3 +259,88 @@ async def test_a_list_with_an_absurd_total_is_read_in_a_few_calls(
     assert service.calls <= 4
     with pytest.raises(UnreadableAnswer, match="not whole"):
         await Listing(service, Asking(Stop())).with_reference("r")
+
+
+class Unfiltered:
+    """Stands for the network: a list that takes no notice of ``reference_id``, or never finds any by it."""
+
+    def __init__(self, *, finds_nothing: bool = False) -> None:
+        self._finds_nothing = finds_nothing
+        self.calls = 0
+
+    async def list_requests(self, limit: int, offset: int, reference_id: str | None = None) -> Page:
+        self.calls += 1
+        if self._finds_nothing and reference_id is not None:
+            return Page((), limit, offset, 0, 0)
+        size = min(limit, 10)
+        ids = range(30)[offset : offset + size]
+        requests = tuple(
+            Request(id=str(n), status="queued", created_at=f"2026-01-01T00:00:{59 - n:02}Z", reference_id=f"ref-{n}")
+            for n in ids
+        )
+        return Page(requests, size, offset, 30, len(requests))
+
+
+async def test_a_service_that_does_not_filter_is_searched_by_reading_its_whole_list() -> None:
+    """An unfiltered page is no answer about one reference; after the first it is not asked for again."""
+    service: Any = Unfiltered()
+    listing = Listing(service, Asking(Stop()))
+    with pytest.raises(UnreadableAnswer, match="other references"):
+        await listing.with_reference("ref-25")
+
+    assert [request.id for request in await listing.search("ref-25")] == ["25"]
+    assert await listing.search("ref-2") == [await _only(listing, "ref-2")]
+    assert await listing.search("ref-99") == []
+    assert service.calls == 1 + 4 * 3
+
+
+async def _only(listing: Listing, reference: str) -> Request:
+    (found,) = await listing.search(reference)
+    return found
+
+
+@pytest.mark.parametrize("finds_nothing", [True, False])
+async def test_a_filter_is_tried_before_its_no_is_believed(finds_nothing: bool) -> None:
+    """One that leaves out what is known to be there, or lets others in, is not asked again."""
+    service: Any = Unfiltered(finds_nothing=finds_nothing)
+    listing = Listing(service, Asking(Stop()))
+    await listing.try_filter(await listing.first_page())
+
+    assert not listing.filters
+    assert [request.id for request in await listing.search("ref-25")] == ["25"]
+
+
+async def test_a_filter_that_works_costs_one_call_to_try(
+    sandbox: Sandbox, references: list[str], listing: Listing
+) -> None:
+    """And is used from then on."""
+    sandbox.change(order="newest", max_page_size=100, page_size=100)
+    await listing.try_filter(await listing.first_page())
+    found = await listing.search("ref-05")
+
+    assert listing.filters
+    assert (len(found), listing.calls) == (2, 3)
+
+
+class Lagging:
+    """Stands for the network: page after page from another copy, of which all but the first lag behind by two."""
+
+    async def list_requests(self, limit: int, offset: int, reference_id: str | None = None) -> Page:
+        newest = 20 if offset == 0 else 18
+        ids = list(range(newest, 0, -1))[offset : offset + 5]
+        requests = tuple(
+            Request(id=str(n), status="queued", created_at=f"2026-01-01T00:00:{n:02}Z", reference_id="r") for n in ids
+        )
+        return Page(requests, 5, offset, newest, len(requests))
+
+
+async def test_pages_of_copies_that_lag_behind_prove_nothing() -> None:
+    """Two requests fall between them, and the last page's total agrees with what was read: the first one's doesn't."""
+    service: Any = Lagging()
+    listing = Listing(service, Asking(Stop()))
+    with pytest.raises(UnreadableAnswer, match="not whole"):
+        await listing.with_reference("r")
+
+    listing.filters = False
+    with pytest.raises(UnreadableAnswer, match="not whole"):
+        await listing.search("r")

@@ -24,7 +24,13 @@ _AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
 _INSIDE_SUFFIXES = (".localhost", ".localdomain", ".local", ".internal", ".intranet", ".lan", ".home.arpa")
 _FULL_STOPS = str.maketrans("。．｡", "...")  # IDNA takes these for dots (RFC 3490, 3.1)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: All that IANA has given out for the public; what else there is carries IPv4 or is somebody's own.
+_PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
+#: Of protocols (RFC 6890), and not yet private to every Python.
+_PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")
 _IPV4_SPACE = 1 << 32
+#: Longest address that is fetched, in characters: signed links have some 2,000.
+_URL_MAX = 16_384
 
 _IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -134,9 +140,11 @@ def redirected(url: str, location: str) -> str:
 
 
 def _fetchable(url: str, base_url: str, what: str) -> _Origin:
-    origin = _origin(url)
+    origin = _origin(url) if len(url) <= _URL_MAX else None
     if origin is None:
         raise AddressRefused(f"{what} is not a web address that dubbatch fetches from: {shown(url)}")
+    if "@" in urlsplit(url).netloc:
+        raise AddressRefused(f"{what} has a user or a password in it, which dubbatch sends to nobody: {shown(url)}")
     if _is_inside(origin.host) and not is_local(base_url):
         raise AddressRefused(
             f"{what} leads into a private network: {shown(url)}",
@@ -154,7 +162,8 @@ def _origin(url: str) -> _Origin | None:
         scheme, host, port = parts.scheme, parts.hostname or "", parts.port
     except ValueError:
         return None
-    if scheme not in _DEFAULT_PORTS or not host:
+    # A host that is encoded ("%31%32%37.0.0.1") is one to some parsers and another to others.
+    if scheme not in _DEFAULT_PORTS or not host or port == 0 or "%" in host:
         return None
     return _Origin(scheme, _plain(host), port or _DEFAULT_PORTS[scheme])
 
@@ -197,9 +206,8 @@ def _is_public(ip: _IP) -> bool:
         carried = _carried(ip)
         if carried is not None:
             return _is_public(carried)
-        if ip.is_site_local:
-            return False
-    return ip.is_global and not ip.is_multicast
+        return ip in _PUBLIC_IPV6 and ip.is_global
+    return ip.is_global and not ip.is_multicast and ip not in _PROTOCOLS
 
 
 def _carried(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

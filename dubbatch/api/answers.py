@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
+from dubbatch.api.clock import http_date_s
 from dubbatch.api.wire import read_accepted, read_error
 from dubbatch.errors import (
     KeyRefused,
@@ -88,6 +88,15 @@ class Verdict:
     changed: bool = False
 
 
+#: The key is hidden in every answer: a request that is named by it would never be found again.
+KEY_IN_REFERENCE = Verdict(
+    outcome=Outcome.REFUSED,
+    then=Then.FAIL_JOB,
+    message="the key stands in this job's id or reference_id",
+    hint="take it out of the manifest, and have the key replaced if others saw it; nothing was sent",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Rule:
     outcome: Outcome
@@ -114,6 +123,12 @@ _BAD_ADDRESS = _Rule(
     "the lip-sync API is not at this address",
     "check the base URL (--base-url, CHAMELAION_BASE_URL); nothing was charged",
 )
+_REDIRECT = _Rule(
+    Outcome.UNKNOWN,
+    Then.STOP_ADDRESS,
+    "the service answers with a redirect, which is not followed",
+    "check the base URL (--base-url, CHAMELAION_BASE_URL); the account is asked whether the job was accepted",
+)
 _NO_TOKENS = _Rule(
     Outcome.REFUSED,
     Then.STOP_TOKENS,
@@ -132,7 +147,8 @@ _UNKNOWN = _Rule(
 _RULES: Mapping[int, _Rule] = {
     **dict.fromkeys((400, 413, 415, 422), _BAD_JOB),
     **dict.fromkeys((401, 403), _BAD_KEY),
-    **dict.fromkeys((*range(300, 400), 404, 405), _BAD_ADDRESS),
+    **dict.fromkeys(range(300, 400), _REDIRECT),
+    **dict.fromkeys((404, 405), _BAD_ADDRESS),
     412: _NO_TOKENS,
     429: _TOO_MUCH,
 }
@@ -144,7 +160,10 @@ _LATER = frozenset({408, 425})
 
 
 def judge(answer: Answer) -> Verdict:
-    """What one POST's answer says about that POST, and what follows from it."""
+    """What one POST's answer says about that POST, and what follows from it.
+
+    A redirect stops the run, and the send is unknown: "see over there" is also said of what was accepted.
+    """
     if answer.failure is not None:
         rule = _NOT_REACHED if answer.failure is Failure.NOT_SENT else _UNKNOWN
         verdict = _verdict(rule, answer, answer.detail)
@@ -158,14 +177,14 @@ def error_of(status: int, body: bytes, retry_after_s: float | None, asked: str, 
     """The error that a GET's answer other than 2xx stands for.
 
     ``asked`` is the endpoint in words; ``one`` says that one request was asked for, so that 404 is an
-    answer. A 404 that comes as a page of HTML is a proxy's and no answer: taken for one, it would
-    have an attempt sent again that the service holds.
+    answer. A 404 whose body is neither JSON nor empty is a proxy's and no answer: taken for one, it would
+    have an attempt sent again, or given up as lost, that the service holds.
     """
     rule = _RULES.get(status)
     said = f"{asked}: {_words(status, body)}"
     if status == 404 and one:
-        if body.lstrip()[:1] == b"<":
-            return UnreadableAnswer(f"{said} (a web page)", hint="is there a proxy in between? dubbatch asks again")
+        if body.strip() and not body.lstrip().startswith(b"{"):
+            return UnreadableAnswer(f"{said} (not JSON)", hint="is there a proxy in between? dubbatch asks again")
         return RequestNotFound(said)
     if rule is _TOO_MUCH:
         return RateLimited(f"{rule.says} ({said})", retry_after_s=retry_after_s)
@@ -179,6 +198,7 @@ def error_of(status: int, body: bytes, retry_after_s: float | None, asked: str, 
 _GET_ERRORS: Mapping[_Rule, type[ServiceError]] = {
     _BAD_KEY: KeyRefused,
     _BAD_ADDRESS: WrongAddress,
+    _REDIRECT: WrongAddress,
     _NO_TOKENS: TokensUsedUp,
 }
 
@@ -192,10 +212,10 @@ def retry_after_s(value: str | None, *, now: float) -> float | None:
     if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text):
         seconds = float(text)
     else:
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - now
-        except (ValueError, TypeError, IndexError, OverflowError):
+        date_s = http_date_s(text)
+        if date_s is None:
             return None
+        seconds = date_s - now
     return min(max(seconds, 0.0), RETRY_AFTER_MAX_S)
 
 

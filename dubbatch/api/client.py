@@ -27,7 +27,8 @@ from dubbatch.api.addresses import (
     segment,
     shown,
 )
-from dubbatch.api.answers import Answer, Failure, Verdict, error_of, judge, retry_after_s
+from dubbatch.api.answers import KEY_IN_REFERENCE, Answer, Failure, Verdict, error_of, judge, retry_after_s
+from dubbatch.api.clock import ServiceClock
 from dubbatch.api.credentials import Credentials
 from dubbatch.api.downloads import OutputStream, opened
 from dubbatch.api.multipart import FilePart, Form
@@ -67,7 +68,7 @@ class ChamelaionClient:
     """The service at ``base_url``; an async context manager over one pool of connections.
 
     ``timeout_s`` is without any progress, never for a whole call. ``clock`` tells seconds since the
-    epoch, for a Retry-After that is a date. Raises UsageError for a base URL that can't hold a key.
+    epoch, as long as the service has not told its own time. Raises UsageError for a base URL that can't hold a key.
     """
 
     def __init__(
@@ -81,7 +82,8 @@ class ChamelaionClient:
         self._base_url = check_base_url(base_url)
         self._credentials = credentials
         self._timeout_s = timeout_s
-        self._clock = clock
+        #: What the service says of times is measured by this.
+        self.clock = ServiceClock(clock)
         self._http = httpx.AsyncClient(
             transport=_Lines(self._base_url),
             timeout=httpx.Timeout(timeout_s, pool=None),
@@ -100,6 +102,8 @@ class ChamelaionClient:
         self, video_url: str, audio_url: str, *, reference_id: str, disable_active_speaker_detection: bool = False
     ) -> Verdict:
         """One POST of two addresses. Raises nothing of the network's: what happened is the verdict."""
+        if self._credentials.are_in(reference_id):
+            return KEY_IN_REFERENCE
         body = generate_json(video_url, audio_url, reference_id, disable_active_speaker_detection)
         return await self._post("/v1/lipsync/generate", {"Content-Type": "application/json"}, body)
 
@@ -117,6 +121,8 @@ class ChamelaionClient:
 
         A file that is not what was planned makes a verdict with ``changed``: nothing, or not all, has left.
         """
+        if self._credentials.are_in(reference_id):
+            return KEY_IN_REFERENCE
         fields = generate_fields(reference_id, disable_active_speaker_detection, model)
         form = Form(fields, (video, audio), progress)
         try:
@@ -134,14 +140,14 @@ class ChamelaionClient:
         return request
 
     async def list_requests(self, limit: int, offset: int, reference_id: str | None = None) -> Page:
-        """One page of the account's requests, of one reference if given. Raises ServiceError."""
+        """One page of the account's requests; of one reference if given, as far as the service heeds that.
+
+        Raises ServiceError.
+        """
         params: dict[str, str | int] = {"limit": limit, "offset": offset}
         if reference_id is not None:
             params["reference_id"] = reference_id
-        page = read_page(await self._get("/v1/lipsync/requests", params=params))
-        if reference_id is not None and any(request.reference_id != reference_id for request in page.requests):
-            raise UnreadableAnswer("the service's list holds other references than the one asked for")
-        return page
+        return read_page(await self._get("/v1/lipsync/requests", params=params))
 
     async def whoami(self) -> Account:
         """Whose key it is. Raises ServiceError."""
@@ -182,13 +188,13 @@ class ChamelaionClient:
         return judge(answer)
 
     async def _answer(self, response: httpx.Response) -> Answer:
+        self.clock.hear(response.headers.get("date"))
         try:
             body = await _body(response)
         except (*_BROKEN, UnreadableAnswer):
             # A refusal needs no body; an acceptance without its id is unknown.
             body = b""
-        if not response.is_success:
-            body = self._credentials.hide(body)
+        body = self._credentials.hide(body)
         return Answer(status=response.status_code, body=body, retry_after_s=self._retry_after_s(response))
 
     async def _get(
@@ -198,6 +204,7 @@ class ChamelaionClient:
         headers = self._key_headers(url) if keyed else {}
         try:
             async with self._http.stream("GET", url, params=params, headers=headers) as response:
+                self.clock.hear(response.headers.get("date"))
                 body = await _body(response)
         except httpx.DecodingError as exc:
             raise UnreadableAnswer(f"{asked}: the answer is packed in a way that can't be read") from exc
@@ -206,16 +213,16 @@ class ChamelaionClient:
                 f"{shown(self._base_url)} gives no answer: {self._reason(exc)}",
                 hint="check the network and the base URL; what was sent is not lost",
             ) from exc
+        body = self._credentials.hide(body)
         if response.is_success:
             return body
-        body = self._credentials.hide(body)
         raise error_of(response.status_code, body, self._retry_after_s(response), asked, one=one)
 
     def _key_headers(self, url: str) -> dict[str, str]:
         return self._credentials.headers() if may_carry_key(url, self._base_url) else {}
 
     def _retry_after_s(self, response: httpx.Response) -> float | None:
-        return retry_after_s(response.headers.get("retry-after"), now=self._clock())
+        return retry_after_s(response.headers.get("retry-after"), now=self.clock.now())
 
     def _reason(self, exc: Exception) -> str:
         return f"silent for {self._timeout_s:g} s" if isinstance(exc, httpx.TimeoutException) else reason(exc)

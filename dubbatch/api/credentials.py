@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dubbatch.errors import UsageError
 
 _HIDDEN = b"***"
+#: A shorter key is a word (the sandbox's is ``sandbox``), and words may stand in anybody's text.
+_SECRET_MIN = 8
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,8 +52,24 @@ class Credentials:
         return headers
 
     def hide(self, body: bytes) -> bytes:
-        """``body`` without our secrets: services like to quote the key that they refuse."""
-        for secret in (self.api_key, self.bearer_token):
-            if secret:
-                body = body.replace(secret.encode(), _HIDDEN)
+        """``body`` without our secrets, in whatever way JSON or an address may spell them.
+
+        Services quote the key that they refuse, and the hostile ones put it wherever they have words.
+        """
+        for secret in self._secrets():
+            body = _spelt(secret).sub(_HIDDEN, body)
         return body
+
+    def are_in(self, text: str) -> bool:
+        """Whether one of our secrets stands in ``text``."""
+        return any(secret in text for secret in self._secrets())
+
+    def _secrets(self) -> Iterator[str]:
+        return (secret for secret in (self.api_key, self.bearer_token) if len(secret) >= _SECRET_MIN)
+
+
+@lru_cache(maxsize=8)
+def _spelt(secret: str) -> re.Pattern[bytes]:
+    """Any spelling of ``secret``: each character plain, behind a backslash, as ``\\u002f``, or as ``%2f``."""
+    spellings = (rf"(?:\\?{re.escape(char)}|(?i:\\u00{ord(char):02x}|%{ord(char):02x}))" for char in secret)
+    return re.compile("".join(spellings).encode())

@@ -28,15 +28,23 @@ _WRITE = 64 * 1024
 
 
 def hide_queries(record: logging.LogRecord) -> bool:
-    """A log filter: addresses among the arguments are shown without their queries."""
+    """A log filter: addresses are shown without their queries, and the server's own words not at all."""
     if isinstance(record.args, tuple):
-        record.args = tuple(shown(str(arg)) if "://" in str(arg) else arg for arg in record.args)
+        # The last of httpx's five is the reason phrase, in which a service may quote the key.
+        told = (*record.args[:4], "")[: len(record.args)]
+        record.args = tuple(shown(str(arg)) if "://" in str(arg) else arg for arg in told)
     return True
+
+
+def is_trouble(record: logging.LogRecord) -> bool:
+    """A log filter: whatever level a program has set, nothing below a warning passes."""
+    return record.levelno >= logging.WARNING
 
 
 # httpx logs every URL whole, and httpcore at DEBUG every header of an answer: signed links, as good as passwords.
 logging.getLogger("httpx").addFilter(hide_queries)
-logging.getLogger("httpcore").setLevel(logging.WARNING)
+for _name in ("connection", "http11", "http2", "proxy", "socks"):
+    logging.getLogger(f"httpcore.{_name}").addFilter(is_trouble)
 
 
 class Line(Enum):

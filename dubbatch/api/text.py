@@ -20,15 +20,26 @@ _ESCAPES = re.compile(
 )
 _USERINFO = re.compile(r"(?i)(https?://)[^/?#\s@]*@")
 _QUERY = re.compile(r"""(?i)(https?://[^\s?#"'<>]*)[?#][^\s"'<>]*""")
+#: The query of an address whose beginning was forgotten, or cut off.
+_BARE_QUERY = re.compile(r"""\?[\w.%~-]{1,80}=[^\s"'<>]*""")
 
 
 def clean(text: str, limit: int = TEXT_MAX) -> str:
     """``text`` as one printable line of at most ``limit`` characters, without secrets of URLs in it."""
     # Far more than is kept: the bound only keeps a 16 MB message from being worked through.
-    text = _ESCAPES.sub("", text[: limit * 20])
-    text = "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_printable(char))
-    text = " ".join(_QUERY.sub(r"\1?...", _USERINFO.sub(r"\1", text)).split())
+    text = " ".join(unsigned(printable(text[: limit * 20])).split())
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def printable(text: str) -> str:
+    """``text`` as one line that a terminal can only show; its blanks are kept."""
+    text = _ESCAPES.sub("", text)
+    return "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_printable(char))
+
+
+def unsigned(text: str) -> str:
+    """``text`` without users, passwords and queries in the addresses in it: a query may be what signs a link."""
+    return _BARE_QUERY.sub("?...", _QUERY.sub(r"\1?...", _USERINFO.sub(r"\1", text)))
 
 
 def exact(text: str) -> str:

@@ -7,9 +7,10 @@ fit the contract is UnreadableAnswer, never a guess. Text is cleaned here and no
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -19,6 +20,9 @@ from dubbatch.jobs import JobState
 
 #: Longest id that is taken for one (the service's are UUIDs).
 ID_MAX = 200
+
+#: How JSON writes either half of a surrogate pair.
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 _STATES = {state.value: state for state in (JobState.QUEUED, JobState.COMPLETED, JobState.FAILED)}
 
@@ -55,11 +59,14 @@ class Request:
 class Page:
     """One page of the account's requests; ``limit`` is the page size that the service applied."""
 
+    #: Those that can be read.
     requests: tuple[Request, ...]
     limit: int
     offset: int
     #: All requests that match, on whatever page.
     total: int
+    #: How many entries the page held, also of other people's making that can't be read.
+    held: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,7 @@ class _PaginationJson(_Json):
 
 class _PageJson(_Json):
     # A service written in Go says null for an empty list.
-    data: list[_RequestJson] | None
+    data: list[Any] | None
     pagination: _PaginationJson
 
 
@@ -159,10 +166,16 @@ def read_request(body: bytes) -> Request:
 
 
 def read_page(body: bytes) -> Page:
-    """The answer of GET ``/requests``. Raises UnreadableAnswer."""
+    """The answer of GET ``/requests``. Raises UnreadableAnswer.
+
+    An entry that can't be read is left out, and counts for ``held`` and ``total``: it keeps a reading from proving
+    absence, but one odd request in an account does not make all others unreadable.
+    """
     page = _read(_PageJson, body, "a list of requests")
-    requests = tuple(entry.value() for entry in page.data or ())
-    return Page(requests, page.pagination.limit, page.pagination.offset, page.pagination.total)
+    entries = page.data or []
+    requests = tuple(request for request in map(_entry, entries) if request is not None)
+    limit, offset = page.pagination.limit, page.pagination.offset
+    return Page(requests, limit, offset, max(page.pagination.total, len(entries)), len(entries))
 
 
 def read_account(body: bytes) -> Account:
@@ -192,14 +205,39 @@ def epoch_s(text: str) -> float | None:
         return None
 
 
+def _entry(told: Any) -> Request | None:
+    try:
+        return _RequestJson.model_validate(told).value()
+    except (ValidationError, UnreadableAnswer):
+        return None
+
+
 def _read(model: type[_Model], body: bytes, what: str) -> _Model:
     try:
-        return model.model_validate_json(body)
-    except ValidationError as exc:
+        return model.model_validate(_parsed(body))
+    except (ValueError, RecursionError) as exc:
+        reason = _mismatch(exc) if isinstance(exc, ValidationError) else "no JSON"
         raise UnreadableAnswer(
-            f"the service's answer is not {what}: {_mismatch(exc)}",
+            f"the service's answer is not {what}: {reason}",
             hint="is there a proxy or a login page in between? dubbatch asks again",
         ) from exc
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON in ``body``; halves of surrogate pairs, which JSON can name and text can't hold, are replaced."""
+    told = json.loads(body)
+    return _whole(told) if _HALF.search(body) else told
+
+
+def _whole(told: Any) -> Any:
+    match told:
+        case str():
+            return told.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        case list():
+            return [_whole(item) for item in told]
+        case dict():
+            return {_whole(name): _whole(item) for name, item in told.items()}
+    return told
 
 
 def _mismatch(error: ValidationError) -> str:
@@ -210,6 +248,6 @@ def _mismatch(error: ValidationError) -> str:
 
 def _identity(text: str) -> str:
     """An id is used in paths and compared: one that would have to be mended is none."""
-    if not text.strip() or exact(text) != text:
+    if not text.strip() or exact(text) != text or "\N{REPLACEMENT CHARACTER}" in text:
         raise UnreadableAnswer("the service's answer has an id that can't be one", hint="dubbatch asks again")
     return text

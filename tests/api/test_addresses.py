@@ -37,6 +37,9 @@ INSIDE = [
     "169.254.169.254",
     "100.64.0.1",
     "224.0.0.1",
+    "192.0.0.8",
+    "198.18.0.1",
+    "224.0.0.251",
     "255.255.255.255",
     "240.0.0.1",
     "[::1]",
@@ -45,11 +48,21 @@ INSIDE = [
     "[::ffff:7f00:1]",
     "[::ffff:10.0.0.1]",
     "[64:ff9b::7f00:1]",
+    "[64:ff9b::a00:1]",
+    "[64:ff9b:1::7f00:1]",  # NAT64 of the local network's own (RFC 8215)
+    "[::7f00:1]",  # IPv4-compatible
+    "[::ffff:0:7f00:1]",  # IPv4-translated
+    "[2001::80ff:fffe]",  # Teredo of 127.0.0.1
     "[2002:7f00:1::]",
     "[fe80::1]",
     "[fc00::1]",
     "[fec0::1]",
     "[ff02::1]",
+    "[100::1]",
+    "[2001:db8::1]",
+    "[4000::1]",  # in no network yet
+    "[fe80::1%25eth0]",
+    "[::1%25lo]",
     "localhost",
     "LOCALHOST",
     "localhost.",
@@ -60,6 +73,9 @@ INSIDE = [
     "nas.local",
     "１２７.0.0.1",
     "127。0。0。1",
+    "①②⑦.⓪.⓪.①",
+    "127.0.0.1.",
+    "ｌｏｃａｌｈｏｓｔ",
 ]
 
 
@@ -97,11 +113,33 @@ def test_public_hosts_are_fetched_from(host: str) -> None:
         "https://x.example/a b",
         "https://x.example/\n",
         " https://x.example/",
+        "https://x.example/\x00",
+        "https://x.example\t.evil.example/",
+        "https://x.example:0/o",
+        "https://x.example:-1/o",
+        "https://x.example:443:80/o",
+        "https://x.example:４４３/o",
+        "https://user:SECRET@x.example/o",
+        "https://x.example@127.0.0.1/o",
+        "https://%31%32%37.0.0.1/o",
+        "https://127.0.0.1%00.x.example/o",
+        "https://127.0.0.1%2f.x.example/o",
+        "javascript:alert(1)",
+        "gopher://x.example/_GET",
+        "ws://x.example/o",
+        "https:x.example/o",
+        "https:/x.example/o",
+        "view-source:https://x.example/o",
+        "https://x.example/" + "a" * 70_000,
     ],
+    ids=lambda url: url[:40],
 )
 def test_a_link_that_is_not_plainly_https_is_refused(url: str) -> None:
-    with pytest.raises(AddressRefused):
-        check_output_url(url, REAL)
+    for base_url in (REAL, SANDBOX):
+        with pytest.raises(AddressRefused) as caught:
+            check_output_url(url, base_url)
+        assert "SECRET" not in caught.value.message
+        assert len(caught.value.message) < 500
 
 
 def test_the_sandbox_leads_to_loopback_but_not_to_plain_http_elsewhere() -> None:
@@ -119,8 +157,9 @@ def test_one_inside_address_among_many_is_enough_to_refuse() -> None:
     check_resolved("x.example", ["8.8.8.8", "2606:4700::1111"])
     with pytest.raises(AddressRefused):
         check_resolved("x.example", ["8.8.8.8", "10.0.0.1"])
-    with pytest.raises(AddressRefused):
-        check_resolved("x.example", ["fe80::1%eth0"])
+    for address in ("fe80::1%eth0", "::ffff:10.0.0.1", "::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::1", "0.0.0.0", ""):  # noqa: S104
+        with pytest.raises(AddressRefused):
+            check_resolved("x.example", [address])
 
 
 @pytest.mark.parametrize(
@@ -237,3 +276,23 @@ def test_a_key_that_no_header_can_hold_is_refused_unseen(key: str) -> None:
     with pytest.raises(UsageError) as caught:
         Credentials(api_key=key)
     assert key.strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{} x", "x{}", "sk-a\\/b+c==", "sk-a\\u002Fb\\u002bc==", "sk-a%2fb%2Bc%3D%3d", "\\u0073k-a/b+c=="],
+)
+def test_a_key_is_hidden_in_every_spelling(text: str) -> None:
+    """JSON and addresses may write any character in another way."""
+    key = "sk-a/b+c=="
+    hidden = Credentials(key).hide(text.format(key).encode())
+    assert b"***" in hidden
+    assert b"b+c" not in hidden
+    assert Credentials(key).are_in(f"job-{key}-1")
+
+
+def test_a_word_is_no_secret() -> None:
+    """The sandbox's key may stand in any text, also in the ids of jobs."""
+    sandbox = Credentials("sandbox")
+    assert sandbox.hide(b"sandbox-test-1") == b"sandbox-test-1"
+    assert not sandbox.are_in("sandbox-test-1")

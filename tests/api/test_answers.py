@@ -25,12 +25,16 @@ ERROR = b'{"error": "what the service says"}'
 TABLE = [
     *[(status, Outcome.REFUSED, Then.FAIL_JOB) for status in (400, 413, 415, 422)],
     *[(status, Outcome.REFUSED, Then.STOP_KEY) for status in (401, 403)],
-    *[(status, Outcome.REFUSED, Then.STOP_ADDRESS) for status in (300, 301, 302, 303, 304, 307, 308, 399, 404, 405)],
+    *[(status, Outcome.REFUSED, Then.STOP_ADDRESS) for status in (404, 405)],
+    *[(status, Outcome.UNKNOWN, Then.STOP_ADDRESS) for status in (300, 301, 302, 303, 304, 307, 308, 399)],
     (412, Outcome.REFUSED, Then.STOP_TOKENS),
     (429, Outcome.REFUSED, Then.WAIT),
     *[
         (status, Outcome.UNKNOWN, Then.SETTLE)
-        for status in (101, 402, 406, 408, 409, 410, 418, 423, 425, 451, 499, 500, 501, 502, 503, 504, 507, 529, 599)
+        for status in (
+            *(101, 402, 406, 408, 409, 410, 418, 423, 425, 451, 499),
+            *(500, 501, 502, 503, 504, 507, 529, 599),
+        )
     ],
 ]
 
@@ -109,7 +113,7 @@ def test_nothing_is_accepted_without_an_id_or_refused_without_cause(status: int,
     if verdict.outcome is Outcome.ACCEPTED:
         assert 200 <= status < 300
     if verdict.outcome is Outcome.REFUSED:
-        assert 300 <= status < 400 or status in {400, 401, 403, 404, 405, 412, 413, 415, 422, 429}
+        assert status in {400, 401, 403, 404, 405, 412, 413, 415, 422, 429}
 
 
 @pytest.mark.parametrize(
@@ -143,10 +147,19 @@ def test_a_429_of_a_get_carries_the_services_wait() -> None:
     assert error.retry_after_s == 3.0
 
 
-def test_404_for_one_request_is_an_answer_unless_it_is_a_web_page() -> None:
-    assert type(error_of(404, b'{"error": "not found"}', None, "GET /x", one=True)) is RequestNotFound
-    assert type(error_of(404, b"", None, "GET /x", one=True)) is RequestNotFound
-    assert type(error_of(404, b"\n<!doctype html>", None, "GET /x", one=True)) is UnreadableAnswer
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"error": "not found"}', RequestNotFound),
+        (b' {"detail": "Not Found"}', RequestNotFound),
+        (b"", RequestNotFound),
+        (b"\n<!doctype html>", UnreadableAnswer),
+        (b"404 page not found\n", UnreadableAnswer),
+        (b"default backend - 404", UnreadableAnswer),
+    ],
+)
+def test_404_for_one_request_is_an_answer_unless_something_else_says_it(body: bytes, kind: type[ServiceError]) -> None:
+    assert type(error_of(404, body, None, "GET /x", one=True)) is kind
 
 
 @pytest.mark.parametrize(

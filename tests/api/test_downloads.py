@@ -7,6 +7,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any
 
 import httpcore
@@ -244,6 +245,25 @@ async def test_every_hop_is_checked(serve: Serve, location: str) -> None:
             await _read(client, front.url + "/o")
 
 
+@pytest.mark.parametrize(
+    "location",
+    ["http://10.0.0.1/o", "http://127.0.0.1/o", "https://[::ffff:a00:1]/o", "file:///etc/passwd", "//[::1]/o"],
+)
+async def test_a_public_host_leads_nowhere_inside(serve: Serve, monkeypatch: pytest.MonkeyPatch, location: str) -> None:
+    """The first host is public, behind a proxy; what it redirects to is checked like an address of its own."""
+
+    async def lead_astray(exchange: Any) -> None:
+        await exchange.reply(302, headers={"Location": location})
+
+    proxy = await serve(lead_astray)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    async with _client(REAL) as client:
+        with pytest.raises(AddressRefused):
+            async with client.fetch("http://public.example/v.mp4"):
+                pass
+    assert [exchange.target for exchange in proxy.seen] == ["http://public.example/v.mp4"]
+
+
 async def test_the_real_service_leads_nowhere_inside(serve: Serve) -> None:
     store = await serve(_store)
     async with _client(REAL) as client:
@@ -371,10 +391,14 @@ async def test_no_log_line_holds_a_query_or_the_key(serve: Serve, caplog: pytest
     store = await serve(_store)
 
     async def lead_on(exchange: Any) -> None:
-        await exchange.reply(302, headers={"Location": store.url + "/o?sig=SECRET"})
+        exchange.writer.write(b"HTTP/1.1 302 key-SECRET\r\nContent-Length: 0\r\nX-Key: key-SECRET\r\n")
+        exchange.writer.write(f"Location: {store.url}/o?sig=SECRET\r\n\r\n".encode())
+        await exchange.writer.drain()
 
     front = await serve(lead_on)
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG), ExitStack() as told_all:
+        for name in ("httpx", "httpcore", "httpcore.http11", "httpcore.connection"):
+            told_all.enter_context(caplog.at_level(logging.DEBUG, name))
         async with _client(front.url) as client:
             await _read(client, front.url + "/o?sig=SECRET")
             await client.generate("https://v?sig=SECRET", "https://a", reference_id="r")

@@ -129,13 +129,28 @@ def test_an_empty_list_may_be_null() -> None:
         b'{"data": [], "pagination": {"limit": 20, "offset": 0}}',
         b'{"data": [], "pagination": {"limit": 20, "offset": -1, "total": 0}}',
         b'{"data": [], "pagination": {"limit": "20", "offset": 0, "total": 0}}',
-        b'{"data": [{"id": ""}], "pagination": {"limit": 20, "offset": 0, "total": 1}}',
         b'{"data": {}, "pagination": {"limit": 20, "offset": 0, "total": 0}}',
     ],
 )
 def test_half_a_page_proves_nothing(body: bytes) -> None:
     with pytest.raises(UnreadableAnswer):
         read_page(body)
+
+
+def test_an_odd_request_of_somebody_elses_does_not_hide_the_others() -> None:
+    """It counts, so that a page with it proves the absence of nothing."""
+    odd = b'{"id": ""}, {"id": 7, "status": "queued"}, 3, {"id": "c", "status": "failed", "error_message": "x\\ud800y"}'
+    body = b'{"data": [%s, %s], "pagination": {"limit": 20, "offset": 0, "total": 5}}' % (_body(), odd)
+
+    page = read_page(body)
+
+    assert [request.id for request in page.requests] == ["6f82a2d8", "c"]
+    assert page.requests[1].error_message == "x\N{REPLACEMENT CHARACTER}y"
+    assert (page.held, page.total) == (5, 5)
+
+
+def test_a_whole_surrogate_pair_is_one_character() -> None:
+    assert read_request(_body(error_message="\N{GRINNING FACE}")).error_message == "\N{GRINNING FACE}"
 
 
 def test_names_and_errors_are_cleaned() -> None:
