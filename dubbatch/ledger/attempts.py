@@ -61,9 +61,8 @@ class AttemptTable:
     def tries(self, fingerprint: str) -> int:
         """Accepted attempts of this work, whichever row bought them, since a person last asked for it again."""
         redone = self._db.one("redone", fingerprint=fingerprint)
-        since = _epoch_s(redone["asked_at"]) if redone and redone["asked_at"] else None
         bought = [attempt for attempt in self.with_fingerprint(fingerprint) if attempt.request_id]
-        return sum(1 for attempt in bought if since is None or self._sent_since(attempt, since))
+        return sum(1 for attempt in bought if redone is None or self._sent_from(attempt, redone["first"]))
 
     def counts(self, batch: str) -> dict[str, int]:
         """How many attempts of each job the service accepted."""
@@ -184,6 +183,9 @@ class AttemptTable:
 
     def _sent_since(self, attempt: Attempt, since: float) -> bool:
         return self._db.one("sent_since", reference=attempt.reference, since=since) is not None
+
+    def _sent_from(self, attempt: Attempt, first: int) -> bool:
+        return self._db.one("sent_from", reference=attempt.reference, first=first) is not None
 
     def fulfil_redo(self, record: JobRecord, attempt: Attempt) -> None:
         """A person's open word to buy a job again is kept with this attempt; no open word: nothing happens."""

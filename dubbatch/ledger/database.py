@@ -8,6 +8,7 @@ the last ones, and one lost "sent" is one job paid twice). Statements live in
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -25,6 +26,8 @@ Row = sqlite3.Row
 Value = str | int | float | None
 
 _BUSY_S = 30.0
+#: With fewer bytes free, a failing write is taken for a full disk.
+_LITTLE = 256 << 10
 
 
 @cache
@@ -139,6 +142,13 @@ def _connect(path: Path | None) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
     connection.row_factory = sqlite3.Row
+    # In one statement: another process may be making this very ledger.
+    tables, version = connection.execute(
+        "SELECT (SELECT count(*) FROM sqlite_master), user_version FROM pragma_user_version"
+    ).fetchone()
+    if tables and not version:
+        hint = "name another place with --ledger; nothing was written into that file"
+        raise LedgerError(f"{path} is another program's database, not a ledger", hint=hint)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
     if path is None or connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
@@ -174,13 +184,21 @@ def _ledger_error(path: Path | None, error: Exception) -> LedgerError:
         hint = "that is a folder: name a file in it with --ledger"
     elif isinstance(error, PermissionError) or "readonly" in str(error) or "unable to open" in str(error):
         hint = f"make {path.parent if path else 'its folder'} writable, or name another place with --ledger"
-    elif "full" in str(error):
+    elif "full" in str(error) or ("I/O" in str(error) and not _has_room(path)):
         hint = "make room on the disk and run again: what was recorded before is safe"
     elif "locked" in str(error) or "write-ahead" in str(error):
         hint = "a network drive? Put the ledger on a local disk: --ledger ~/dubbatch/ledger.db"
     else:
         hint = "run again; if it stays, name another place with --ledger: finished work is found in the account again"
     return LedgerError(f"the ledger {where} can't be used: {error}", hint=hint)
+
+
+def _has_room(path: Path | None) -> bool:
+    """SQLite's shared memory on a full disk is an I/O error among others."""
+    try:
+        return path is None or shutil.disk_usage(path.parent).free >= _LITTLE
+    except OSError:
+        return True
 
 
 @contextmanager

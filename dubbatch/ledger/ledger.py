@@ -8,6 +8,7 @@ about; ``atomic`` makes several changes one. All methods are short and synchrono
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -115,12 +116,26 @@ class LedgerThread:
 def _make_folder(folder: Path) -> None:
     """The ledger's folder, which git ignores by itself."""
     try:
+        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
+        if is_new:
+            _sync(folder.parent)
         marker = folder / ".gitignore"
         if folder.name == ".dubbatch" and not marker.exists():
             marker.write_text("*\n", encoding="utf-8")
     except OSError as error:
         raise LedgerError(
             f"the ledger's folder {folder} can't be made: {error.strerror}",
-            hint="make its parent writable, or name another place with --ledger; nothing was sent",
+            hint="make room and its parent writable, or name another place with --ledger; nothing was sent",
         ) from error
+
+
+def _sync(folder: Path) -> None:
+    """Make a folder's new entry outlive a power cut. Windows can't, and needn't."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -35,8 +36,7 @@ def batch_lock(ledger: Path, batch: str) -> Iterator[None]:
     except (OSError, NotImplementedError) as error:
         reason = (error.strerror if isinstance(error, OSError) else "") or error
         raise LedgerError(
-            f"the batch can't be locked in {path.parent}: {reason}",
-            hint="a network drive? Put the ledger on a local disk: --ledger ~/dubbatch/ledger.db; nothing was sent",
+            f"the batch can't be locked in {path.parent}: {reason}", hint=f"{_way_out(error)}; nothing was sent"
         ) from error
     try:
         _leave_note(note)
@@ -45,6 +45,15 @@ def batch_lock(ledger: Path, batch: str) -> Iterator[None]:
         with suppress(OSError):
             note.unlink(missing_ok=True)
         lock.release()
+
+
+def _way_out(error: Exception) -> str:
+    code = error.errno if isinstance(error, OSError) else None
+    if code in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on the disk and run again"
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "make that folder writable, or name another place with --ledger"
+    return "a network drive? Put the ledger on a local disk: --ledger ~/dubbatch/ledger.db"
 
 
 def _leave_note(note: Path) -> None:

@@ -159,9 +159,16 @@ class SqlitePermitLog:
                     yield db
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(
-                f"The log of permits {self._path} can't be used: {error}. Without it nothing is sent.",
-                hint="It only remembers the sends of the last hour: wait a minute, remove the file and run again.",
+                f"the log of permits {self._path} can't be used: {error}; without it nothing is sent",
+                hint=self._way_out(error),
             ) from error
+
+    def _way_out(self, error: Exception) -> str:
+        if "full" in str(error) or "No space" in str(error):
+            return "make room on the disk and run again"
+        if isinstance(error, OSError) or "readonly" in str(error) or "unable to open" in str(error):
+            return f"make {self._path.parent} writable, or name another folder in XDG_STATE_HOME, and run again"
+        return "it only remembers the sends of the last hour: wait a minute, remove the file and run again"
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

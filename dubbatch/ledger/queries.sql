@@ -32,7 +32,8 @@ DELETE FROM requests;
 SELECT count(*) AS n FROM requests;
 
 -- name: requests_with_reference
-SELECT * FROM requests WHERE reference = :reference ORDER BY created_at;
+-- That it isn't empty lets SQLite use the index, which has no others.
+SELECT * FROM requests WHERE reference = :reference AND reference <> '' ORDER BY created_at;
 
 -- name: put_batch
 INSERT INTO batches (name, manifest, output_dir, columns, started_at)
@@ -75,7 +76,7 @@ WHERE batch = :batch AND state = 'pending' AND present = 1 AND selected = 1
 ORDER BY priority DESC, length_s DESC, position LIMIT :limit OFFSET :offset;
 
 -- name: jobs_following
-SELECT * FROM jobs WHERE reference = :reference ORDER BY batch, position;
+SELECT * FROM jobs WHERE reference = :reference AND reference <> '' ORDER BY batch, position;
 
 -- name: jobs_to_fetch
 SELECT * FROM jobs WHERE batch = :batch AND state = 'completed' ORDER BY position LIMIT :limit;
@@ -115,14 +116,14 @@ ORDER BY created_at, reference;
 -- Bought for a row as it was before it was edited, finished, and not on disk yet.
 SELECT * FROM attempts
 WHERE batch = :batch AND state = 'completed'
-  AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.reference = attempts.reference)
+  AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.reference = attempts.reference AND jobs.reference <> '')
   AND NOT EXISTS (SELECT 1 FROM outputs WHERE outputs.reference = attempts.reference)
 ORDER BY reference LIMIT :limit;
 
 -- name: attempts_in_doubt
 -- Work of this fingerprint, or under this reference, whose send may have been accepted although it was settled with a "no".
 SELECT * FROM attempts
-WHERE (fingerprint = :fingerprint OR stem = :stem) AND state = 'pending'
+WHERE (fingerprint = :fingerprint OR stem = :stem) AND state IN ('pending', 'failed') AND request_id = ''
   AND EXISTS (SELECT 1 FROM sends WHERE sends.reference = attempts.reference
               AND (outcome IS NULL OR outcome = 'unknown'))
 ORDER BY reference;
@@ -149,8 +150,15 @@ SELECT * FROM sends WHERE reference = :reference ORDER BY id;
 SELECT 1 AS yes FROM sends WHERE reference = :reference LIMIT 1;
 
 -- name: attempt_counts
--- How many attempts each job of the batch had accepted.
-SELECT job, count(*) AS n FROM attempts WHERE batch = :batch AND request_id <> '' GROUP BY job;
+-- How many attempts each job of the batch had accepted, also under the name that its manifest had before.
+SELECT job, count(*) AS n FROM (
+  SELECT job, reference FROM attempts WHERE batch = :batch AND request_id <> ''
+  UNION
+  SELECT bought.job, bought.reference FROM jobs
+  JOIN attempts AS serving ON serving.reference = jobs.reference
+  JOIN attempts AS bought ON bought.stem = serving.stem AND bought.job = jobs.id AND bought.request_id <> ''
+  WHERE jobs.batch = :batch
+) GROUP BY job;
 
 -- name: put_output
 INSERT INTO outputs (path, batch, job, reference, version, sha256, size, duration_s, verdict)
@@ -172,15 +180,21 @@ SELECT * FROM outputs WHERE reference = :reference AND verdict = 'good' ORDER BY
 SELECT * FROM outputs WHERE path = :path;
 
 -- name: output_of
--- The file that serves a job now: of its own attempt, in its own place.
-SELECT * FROM outputs WHERE batch = :batch AND job = :job AND reference = :reference ORDER BY version LIMIT 1;
+-- The file that serves a job now: of its own attempt, in its own place; suspect bytes only where nothing better came.
+SELECT * FROM outputs WHERE batch = :batch AND job = :job AND reference = :reference
+ORDER BY verdict = 'suspect', version LIMIT 1;
 
 -- name: put_part
-INSERT INTO parts (path, reference, etag) VALUES (:path, :reference, :etag)
-ON CONFLICT (path) DO UPDATE SET reference = :reference, etag = :etag;
+INSERT INTO parts (path, batch, reference, etag, sha256, duration_s)
+VALUES (:path, :batch, :reference, :etag, :sha256, :duration_s)
+ON CONFLICT (path) DO UPDATE SET
+  batch = :batch, reference = :reference, etag = :etag, sha256 = :sha256, duration_s = :duration_s;
 
 -- name: part
 SELECT * FROM parts WHERE path = :path;
+
+-- name: parts_of
+SELECT * FROM parts WHERE batch = :batch ORDER BY path;
 
 -- name: drop_part
 DELETE FROM parts WHERE path = :path;
@@ -218,10 +232,17 @@ SELECT asked_at FROM redos WHERE batch = :batch AND job = :job ORDER BY id DESC 
 -- name: sent_since
 SELECT 1 AS yes FROM sends WHERE reference = :reference AND started >= :since LIMIT 1;
 
+-- name: sent_from
+SELECT 1 AS yes FROM sends WHERE reference = :reference AND id >= :first LIMIT 1;
+
 -- name: fulfil_redo
 UPDATE redos SET reference = :reference WHERE batch = :batch AND job = :job AND reference = '';
 
 -- name: redone
--- When a person last had this work bought again: counting of tries starts anew there.
-SELECT max(asked_at) AS asked_at FROM redos JOIN attempts ON attempts.reference = redos.reference
-WHERE attempts.fingerprint = :fingerprint;
+-- The first send that fulfilled a person's latest word to buy this work again: counting of tries starts anew there.
+-- By its number, not by its time: clocks are set back.
+SELECT min(sends.id) AS first FROM redos
+JOIN attempts ON attempts.reference = redos.reference
+JOIN sends ON sends.reference = redos.reference
+WHERE attempts.fingerprint = :fingerprint
+GROUP BY redos.id ORDER BY redos.id DESC LIMIT 1;

@@ -11,6 +11,7 @@ import pytest
 from dubbatch.errors import LedgerError
 from dubbatch.jobs import JobRecord, JobState, Output, OutputVerdict
 from dubbatch.ledger.ledger import Ledger
+from dubbatch.ledger.outputs import PartRow
 
 OUTPUT = Output(
     batch="b",
@@ -72,14 +73,26 @@ def test_the_good_files_of_an_attempt_are_known_wherever_they_were_put(ledger: L
 
 def test_a_part_is_continued_only_for_the_same_attempt(ledger: Ledger) -> None:
     """Other bytes would be joined otherwise."""
-    part = Path("/out/a.mp4.part")
-    assert ledger.outputs.etag(part, "r-1") == ""
-    ledger.outputs.begin_part(part, "r-1", '"one"')
-    ledger.outputs.begin_part(part, "r-1", '"two"')
+    part = PartRow(Path("/out/a.mp4.part"), "b", "r-1", '"one"')
+    assert ledger.outputs.part(part.path, "r-1") is None
+    ledger.outputs.put_part(part)
+    whole = replace(part, etag='"two"', sha256="00ff", duration_s=1.5)
+    ledger.outputs.put_part(whole)
 
-    assert ledger.outputs.etag(part, "r-1") == '"two"'
-    assert ledger.outputs.etag(part, "r-2") == ""
+    assert ledger.outputs.part(part.path, "r-1") == whole
+    assert ledger.outputs.part(part.path, "r-2") is None
+    assert (ledger.outputs.parts("b"), ledger.outputs.parts("c")) == ([whole], [])
 
-    ledger.outputs.drop_part(part)
+    ledger.outputs.drop_part(part.path)
 
-    assert ledger.outputs.etag(part, "r-1") == ""
+    assert ledger.outputs.parts("b") == []
+
+
+def test_a_file_in_its_place_is_no_part_any_more(ledger: Ledger, record: JobRecord) -> None:
+    """Both in one commit: a part on record that isn't there would be looked for by every run."""
+    part = PartRow(Path("/out/ä.mp4.part"), "b", "r-1", '"one"')
+    ledger.outputs.put_part(part)
+
+    ledger.outputs.record(OUTPUT, record, JobState.DOWNLOADED, part=part.path)
+
+    assert ledger.outputs.parts("b") == []
