@@ -21,7 +21,13 @@ from dubbatch.manifest.problems import Problem, shown
 _DELIMITERS = ",;\t|"
 #: Excel's own hint; the program swallows the line, so it is no row.
 _SEP_LINE = re.compile(r"\s*\"?sep=(?P<delimiter>.)\"?[ \t]*(?:\r\n|\r|\n|$)", re.IGNORECASE)
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+#: Possessive: a line of 100 MB must not be walked back.
+_LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]++")
+#: As many as a spreadsheet has.
+_ROWS_MAX = 1_048_576
+_COLUMNS_MAX = 16_384
+#: Those of all columns, and one cell full of them.
+_DELIMITERS_MAX = _COLUMNS_MAX + csv.field_size_limit()
 _MEND_QUOTES = "close every quotation mark, and double those inside a quoted cell"
 
 
@@ -70,17 +76,15 @@ def _sniff(text: str, delimiters: str) -> tuple[str, int]:
     def pieces(delimiter: str) -> int:
         # Not strict: a header with a broken quote shall be told of as what it is.
         rows = _rows(text, 0, delimiter, is_strict=False)
-        return next((len(row.values) for row in rows if _is_filled(row.values)), 0)
+        first = next((row for row in rows if row.broken == _TOO_WIDE or _is_filled(row.values)), _Row(1, ()))
+        return len(first.values) if not first.broken else _COLUMNS_MAX
 
     return max(delimiters, key=pieces), 0
 
 
 def _rows(text: str, start: int, delimiter: str, *, is_strict: bool = True) -> Iterator[_Row]:
-    lines = (found.group() for found in _LINE.finditer(text, start))
-    reader = csv.reader(lines, delimiter=delimiter, strict=is_strict)
-    number = 0
-    while True:
-        number += 1
+    reader = csv.reader(_lines(text, start, delimiter), delimiter=delimiter, strict=is_strict)
+    for number in range(1, _ROWS_MAX + 1):
         try:
             values = next(reader)
         except StopIteration:
@@ -88,10 +92,25 @@ def _rows(text: str, start: int, delimiter: str, *, is_strict: bool = True) -> I
         except csv.Error as error:
             yield _Row(number, (), _broken(str(error)))
         else:
-            yield _Row(number, values)
+            yield _Row(number, values) if len(values) <= _COLUMNS_MAX else _Row(number, (), _TOO_WIDE)
+    yield _Row(_ROWS_MAX + 1, (), f"a table has at most {_ROWS_MAX:,} rows: split it")
+
+
+def _lines(text: str, start: int, delimiter: str) -> Iterator[str]:
+    """Raises csv.Error for a line that would become more cells than memory holds."""
+    for found in _LINE.finditer(text, start):
+        line = found.group()
+        if len(line) > _DELIMITERS_MAX and line.count(delimiter) > _DELIMITERS_MAX:
+            raise csv.Error(_TOO_WIDE)
+        yield line
+
+
+_TOO_WIDE = f"a row has more than {_COLUMNS_MAX:,} cells"
 
 
 def _broken(error: str) -> str:
+    if error == _TOO_WIDE:
+        return error
     if "unexpected end of data" in error:
         return "a quotation mark is opened in this row and never closed"
     if "field larger" in error:

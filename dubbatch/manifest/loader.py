@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 
 from dubbatch.errors import ManifestError
@@ -29,7 +30,11 @@ SOURCES: Mapping[str, Source] = {".yaml": YamlSource(), ".yml": YamlSource(), ".
 #: Fields of a template beside the columns.
 _MADE_FIELDS = ("batch", "stem")
 #: A manifest of 100,000 rows has some 20 MB; a video that was named by mistake has more.
-_SIZE_MAX = 200 * 1024 * 1024
+_SIZE_MAX = 64 << 20
+#: Nobody mends more at a time, and a file that is no manifest has as many as lines.
+_PROBLEMS_MAX = 10_000
+#: Reading YAML takes ten times as long, and memory.
+_YAML_SIZE_MAX = 24 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ def load(path: Path, *, batch: str, output_template: str, output_template_place:
     """
     content = _source(path).content(_bytes(path), path)
     if not content.headers:
-        general = [*_checked(content.head).problems, *content.problems]
+        of_rows = chain.from_iterable(record.problems for record in content.records)
+        general = [*_checked(content.head).problems, *content.problems, *islice(of_rows, _PROBLEMS_MAX)]
         return Manifest(path, batch, (), (*general, *_no_jobs((), general, content.place)), ())
     given = [Cell(header, cell.place) for header, cell in content.defaults.items()]
     headers = resolve(content.headers, content.columns, place=content.place, given=given, is_table=content.is_table)
@@ -81,6 +87,9 @@ def load(path: Path, *, batch: str, output_template: str, output_template_place:
     ]
     rules = RowRules(headers, defaults, content.defaults, Inputs(str(path.absolute().parent)), batch, template)
     drafts, problems = _apply(rules, content, headers)
+    if len(problems) >= _PROBLEMS_MAX:
+        message = f"{len(problems):,} problems: the rows after row {problems[-1].place.row} were not looked at"
+        general.append(Problem("error", content.place, "", message, "mend these first; is this the right file?"))
     jobs, clashes = _settled(drafts, blocked=next((problem.message for problem in general if problem.is_error), ""))
     problems += clashes
     problems.sort(key=_order)
@@ -109,14 +118,20 @@ def _source(path: Path) -> Source:
 
 
 def _bytes(path: Path) -> bytes:
+    limit = _SIZE_MAX if path.suffix.lower() == ".csv" else _YAML_SIZE_MAX
     try:
         if path.is_dir():
             raise ManifestError(f"{path} is a folder.", hint="Name the manifest in it: a .yaml or .csv file.")
-        if not path.is_file():
+        if not path.exists():
             raise ManifestError(f"There is no file {path}.", hint="Check the path of the manifest.")
-        if path.stat().st_size > _SIZE_MAX:
-            raise ManifestError(f"{path} is too big for a manifest.", hint="Name the sheet, not a media file.")
-        return path.read_bytes()
+        if not path.is_file():
+            raise ManifestError(f"{path} is no file, but a pipe or a device.", hint="Save it as a .yaml or .csv file.")
+        with path.open("rb") as file:
+            # What the file system says of a size need not be true (/proc, a file that grows).
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise ManifestError(f"{path} is too big for a manifest: more than {limit >> 20} MB.", hint=_TOO_BIG)
+        return data
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ManifestError(f"{path} can't be read: {reason}.", hint="Check its permissions.") from error
@@ -140,6 +155,8 @@ def _apply(rules: RowRules, content: Content, headers: Headers) -> tuple[list[Dr
         new_drafts, new_problems = rules.apply(record)
         drafts += new_drafts
         problems += new_problems
+        if len(problems) >= _PROBLEMS_MAX:
+            break
     return drafts, problems
 
 
@@ -177,4 +194,5 @@ def _no_jobs(jobs: Sequence[Job], problems: Iterable[Problem], place: Place) -> 
     return [Problem("error", place, "", "the manifest has no jobs", "add a row with a video and an audio track")]
 
 
+_TOO_BIG = "Name the sheet, not a media file; a large one is best as a table (.csv), and split."
 _BATCH_REMEDY = "write a name of at most 200 characters, without line breaks and control characters"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,6 +18,11 @@ from dubbatch.manifest.problems import Finding, shown
 SUFFIX = ".mp4"
 #: Longest folder or file name, in bytes of UTF-8: file systems end at 255, and ``.part`` and ``.v1`` are added.
 COMPONENT_MAX = 120
+#: Longest name with its folders, in bytes: some systems end a whole path at 1,024, and others at 260.
+NAME_MAX = 700
+#: Of a value, in characters: more than can be left of it.
+_VALUE_MAX = 1_000
+_FIELDS_SHOWN = 20
 #: What an empty name becomes.
 _NAMELESS = "_"
 
@@ -63,8 +68,18 @@ def parse_template(text: str, fields: Collection[str]) -> Template | Finding:
             pieces.append(("", normal(field)))
         else:
             message = f"the output template has an unknown field {{{shown(field)}}}"
-            return Finding(message, f"the fields here are {', '.join(sorted(fields))}")
+            return Finding(message, f"the fields here are {_listed(sorted(fields))}")
     return Template(tuple(pieces))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _FIELDS_SHOWN} more" if len(names) > _FIELDS_SHOWN else ""
+    return ", ".join(shown(name) for name in names[:_FIELDS_SHOWN]) + more
+
+
+def is_too_long(name: str) -> bool:
+    """Whether a safe name has too many folders to be made on every system."""
+    return len(name.encode()) > NAME_MAX
 
 
 def safe_name(text: str) -> str:
@@ -76,15 +91,16 @@ def safe_name(text: str) -> str:
 
 
 def collision_key(name: str) -> str:
-    """Equal for names that are one file on a system that ignores case or composes accents."""
+    """Equal for names that are one file on a system that ignores case, joiners or how accents are composed."""
     if name.isascii():
         return name.lower()
+    name = "".join(char for char in name if char not in _JOINERS)
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _flat(value: str) -> str:
     """A value inside a name makes no folders."""
-    return value.replace("/", "-").replace("\\", "-")
+    return value[:_VALUE_MAX].replace("/", "-").replace("\\", "-")
 
 
 def _file(stem: str) -> str:

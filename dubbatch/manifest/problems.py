@@ -12,14 +12,18 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from dubbatch.api.text import printable
 from dubbatch.jobs import Place
 
 Severity = Literal["error", "warning"]
 
 _SHOWN_MAX = 120
+#: Of a cell of any length: far more than is shown, and its secrets with it.
+_LOOKED_AT = 10_000
 _TAIL = re.compile(r"[?#]")
+#: Of an address whose scheme was forgotten.
+_BARE_TAIL = re.compile(r"\?(?=[\w.%~-]{1,80}=)")
 _LOGIN = re.compile(r"(?<=://)[^/\s]*@")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,8 @@ def located(finding: Finding, place: Place, value: str, *, job: str = "") -> Pro
 
 def shown(value: str) -> str:
     """``value`` as it may be shown: one line, shortened, without logins and queries of web addresses."""
-    address = value.find("://")
-    tail = _TAIL.search(value, address) if address >= 0 else None
-    safe = f"{value[: tail.end()]}..." if tail else value
-    safe = _UNPRINTABLE.sub(" ", _LOGIN.sub("...@", safe))
+    safe = _LOGIN.sub("...@", printable(value[:_LOOKED_AT]))
+    address = safe.find("://")
+    tail = _TAIL.search(safe, address) if address >= 0 else _BARE_TAIL.search(safe)
+    safe = f"{safe[: tail.start() + 1]}..." if tail else safe
     return safe if len(safe) <= _SHOWN_MAX else safe[: _SHOWN_MAX - 1] + "…"

@@ -13,10 +13,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from dubbatch.api.text import exact
 from dubbatch.manifest.problems import Finding
 
 ID_MAX = 200
 MODEL = "lipsync-2"
+#: Two months in one piece; sums of what is larger end in no number.
+MINUTES_MAX = 100_000
 _TRUE = frozenset({"true", "yes", "1", "x"})
 _FALSE = frozenset({"false", "no", "0", ""})
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -46,8 +49,9 @@ def _name(text: str) -> str:
 
 
 def _reference(text: str) -> str:
-    # As the last part of a request's address, a dot or two would ask for something else.
-    if text in (".", ".."):
+    # As the last part of a request's address, a dot or two would ask for something else. What can't be
+    # printed is replaced when the service says it: the request would never be found again, and bought twice.
+    if text in (".", "..") or exact(text) != text:
         raise ValueError(text)
     return _name(text)
 
@@ -80,7 +84,7 @@ class Values(BaseModel):
     model: Annotated[str, AfterValidator(_model)] = ""
     priority: Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)] = 0
     skip: _Switch = False
-    minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    minutes: Annotated[float, Field(gt=0, le=MINUTES_MAX, allow_inf_nan=False)] | None = None
 
 
 _VALUES: TypeAdapter[Values] = TypeAdapter(Values)
@@ -95,7 +99,10 @@ _COMPLAINTS: Mapping[str, tuple[str, str]] = {
     "model": ("the service has no such model", f"write {MODEL}, or leave the cell empty"),
     "priority": ("the priority is not a whole number", "write a whole number; higher is sent first"),
     "skip": ("neither yes nor no", _YES_OR_NO),
-    "minutes": ("not a number of minutes above 0", "write a number with a point, such as 2.5, or leave it empty"),
+    "minutes": (
+        f"not a number of minutes above 0, up to {MINUTES_MAX:,}",
+        "write a number with a point, such as 2.5, or leave it empty",
+    ),
 }
 
 

@@ -15,7 +15,7 @@ from dubbatch.jobs import Job, Media, Place
 from dubbatch.manifest.cells import Cell, Record
 from dubbatch.manifest.headers import Headers, normal
 from dubbatch.manifest.inputs import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Inputs, input_stem, input_suffix
-from dubbatch.manifest.output_names import Template, safe_name
+from dubbatch.manifest.output_names import Template, is_too_long, safe_name
 from dubbatch.manifest.problems import Finding, Problem, located, shown
 from dubbatch.manifest.rows import Values, is_name, read_values
 
@@ -136,8 +136,10 @@ class RowRules:
             if not is_name(job_id):
                 own.append(row.locate(_NO_ID))
             elif video.media and audio.media:
+                draft = self._draft(row, dub, job_id, (video.media, audio.media))
+                own += [row.locate(_LONG_OUTPUT)] if is_too_long(draft.job.output) else []
                 blocked = next((problem.message for problem in [*problems, *own] if problem.is_error), "")
-                drafts.append(self._draft(row, dub, job_id, (video.media, audio.media), blocked))
+                drafts.append(draft._replace(job=replace(draft.job, blocked=blocked)) if blocked else draft)
             own_problems += [replace(problem, job=job_id) for problem in own]
         sole = drafts[0].job.id if len(drafts) == 1 else row.values.id
         return drafts, [*(replace(problem, job=sole) for problem in problems), *own_problems]
@@ -157,7 +159,7 @@ class RowRules:
             audio = (self.inputs.read("audio", audio_text).media if audio_text else None) or Media(audio_text)
             job_id = self._job_id(row, dub, video)
             if is_name(job_id):
-                drafts.append(self._draft(row, dub, job_id, (video, audio), ""))
+                drafts.append(self._draft(row, dub, job_id, (video, audio)))
         return drafts
 
     def _dubs(self, row: _Row) -> Iterator[_Dub]:
@@ -180,7 +182,7 @@ class RowRules:
             return []
         return [row.locate(_MODEL_IGNORED)]
 
-    def _draft(self, row: _Row, dub: _Dub, job_id: str, media: tuple[Media, Media], blocked: str) -> Draft:
+    def _draft(self, row: _Row, dub: _Dub, job_id: str, media: tuple[Media, Media]) -> Draft:
         video, audio = media
         values = row.values
         job = Job(
@@ -198,7 +200,6 @@ class RowRules:
             skip=values.skip,
             columns=row.columns,
             place=row.place,
-            blocked=blocked,
         )
         self._position += 1
         return Draft(
@@ -272,6 +273,9 @@ def _without_query(text: str) -> str:
 
 _FILL = "fill the cell, put x in a column skip, or delete the row"
 _SWAPPED = Finding("video and audio are swapped", "exchange the two cells (or the two headers)")
+_LONG_OUTPUT = Finding(
+    "the output's name, with its folders, is too long for a file", "give it fewer or shorter folders", field="output"
+)
 _NO_ID = Finding("the row has no id, and none can be made of the video's name", "give the row an id")
 _MODEL_IGNORED = Finding(
     "the model is ignored: the service takes one with uploads only", "leave the cell empty", "warning", "model"

@@ -22,6 +22,10 @@ _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEPTH_MAX = 40
 #: What is written out is bounded by the file's size; this much more may come from aliases.
 _ALIASED_MAX = 200_000
+#: Longest cell, in characters: as in a table.
+_CELL_MAX = 131_072
+#: Values and brackets of one file: 100,000 rows of ten columns. Reading more takes minutes.
+_EVENTS_MAX = 2_500_000
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _MERGE = "<<"
 
@@ -133,6 +137,8 @@ class Document:
             return self._alias(event)
         node: Node
         if isinstance(event, yaml.ScalarEvent):
+            if len(event.value) > _CELL_MAX:
+                raise self._malformed(self._place(event), f"a cell is longer than {_CELL_MAX:,} characters", _CLOSE)
             is_null = event.implicit[0] and event.value in _NULLS
             node = Cell("" if is_null else event.value, self._place(event))
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -195,7 +201,10 @@ class Document:
 
     def _guarded(self) -> Iterator[yaml.Event]:
         try:
-            yield from yaml.parse(self.text, Loader=_LOADER)
+            for number, event in enumerate(yaml.parse(self.text, Loader=_LOADER)):
+                if number > _EVENTS_MAX:
+                    raise self._malformed(self._place(event), f"more than {_EVENTS_MAX:,} values", _SPLIT)
+                yield event
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file)
@@ -230,6 +239,7 @@ class Document:
 
 
 _SHAPE = "begin with `version: 1`, and put the rows under `jobs:` as a list"
+_CLOSE = "shorten it; or is a quotation mark never closed?"
 _SPLIT = "write the rows out in a table (.csv)"
 _INDENT = "indent with spaces, close brackets and quotes, and quote text that contains `: ` or ` #`"
 _CONTROL = "remove the control character, or save the file as UTF-8"

@@ -18,9 +18,13 @@ _KEYS = ("version", "batch", "settings", "defaults", "columns", "jobs")
 _VERSION = "1"
 #: Above this many rows YAML takes minutes where a table takes seconds.
 _ROWS_COMFORTABLE = 20_000
+#: As many columns as a spreadsheet has.
+_HEADERS_MAX = 16_384
 _HEAD_KEY = re.compile(r"^[\"']?(batch|settings)[\"']?[ \t]*:", re.MULTILINE)
 #: Ways to write the top level that the pattern above does not see through.
 _UNUSUAL = re.compile(r"^(?:[{?!&]|---[ \t]*[^\s#])", re.MULTILINE)
+
+_FEWER = "use the same keys in every row; is a value written where a key belongs?"
 
 #: Top-level key -> the key as it stands there, and its value.
 _Top = dict[str, tuple[Cell, Node]]
@@ -152,6 +156,9 @@ class _Rows:
                 problems.append(twice(key))
             cells[key.text] = value
             if headers is not None and key.text not in headers:
+                if len(headers) == _HEADERS_MAX:
+                    message = f"the rows have more than {_HEADERS_MAX:,} different keys"
+                    raise Malformed(Problem("error", key.place, shown(key.text), message, _FEWER))
                 headers[key.text] = key
         return cells
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -138,12 +139,25 @@ def test_what_is_no_manifest_is_refused_with_a_hint(folder: Path, name: str, wor
         assert caught.value.hint
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may read everything")
-def test_a_manifest_that_may_not_be_read_is_refused(folder: Path) -> None:
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that anybody may look into; who asks is not root meanwhile: root may read everything."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+        os.seteuid(user)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no modes")
+def test_a_manifest_that_may_not_be_read_is_refused(open_folder: Path) -> None:
     """The reason is the system's."""
-    path = folder / "list.csv"
+    path = open_folder / "list.csv"
     path.write_text("video,audio\n")
+    read_head(path)
     path.chmod(0)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
 
     with pytest.raises(ManifestError, match="Permission denied"):
         read_head(path)

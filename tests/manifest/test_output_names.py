@@ -51,6 +51,16 @@ def check_safe(name: str) -> None:
 @example("..")
 @example("é" * 200 + ".mp4")
 @example("a/./b/../c")
+@example("\\\\?\\C:\\x")
+@example("․․/․․/x")
+@example("..／..＼x")
+@example("\u202e4pm.exe/\u2066..\u2069/x")
+@example(". . /\u200b../\ufeff../x")
+@example("\u200d/x")
+@example("COM¹/NUL .txt/conin$.mp4")
+@example("e\u0301" * 100 + "/e\u0301")
+@example("a/" * 3_000)
+@example("%2e%2e/x\0.mp4")
 def test_any_text_becomes_a_safe_name_and_stays_it(text: str) -> None:
     """The name stays in the folder, is valid on Windows, and is safe already."""
     name = safe_name(text)
@@ -84,6 +94,11 @@ def test_a_value_makes_no_folders(value: str, template: str) -> None:
         ("what? *now*.mp4", "what- -now-.mp4"),
         ("nul", "_nul.mp4"),
         ("aux.de/ep1", "_aux.de/ep1.mp4"),
+        ("COM¹", "_COM¹.mp4"),
+        ("\\\\?\\C:\\x", "----C--x.mp4"),
+        ("․․/x", "․․/x.mp4"),
+        ("..／x", "／x.mp4"),
+        ("ep1. . /x", "ep1/x.mp4"),
         (".hidden", "hidden.mp4"),
         ("...", "_.mp4"),
         ("", "_.mp4"),
@@ -126,6 +141,10 @@ def test_a_template_takes_any_column(template: str, name: str) -> None:
         ("{nope}", "{nope}"),
         ("{}", "{}"),
         ("{id:>5}", "unknown"),
+        ("{id!r}", "unknown"),
+        ("{id.__class__}", "unknown"),
+        ("{id[0]}", "unknown"),
+        ("{0}", "unknown"),
     ],
 )
 def test_a_template_that_can_not_be_used_is_told(template: str, words: str) -> None:
@@ -144,8 +163,33 @@ def test_the_template_that_stands_in_is_the_default_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("A.mp4", "a.mp4"), ("caf\u00e9.mp4", "CAFE\u0301.mp4"), ("straße.mp4", "STRASSE.mp4")]
+    ("one", "other"),
+    [
+        ("A.mp4", "a.mp4"),
+        ("caf\u00e9.mp4", "CAFE\u0301.mp4"),
+        ("straße.mp4", "STRASSE.mp4"),
+        ("ﬁ.mp4", "FI.mp4"),
+        ("می\u200cخ.mp4", "میخ.mp4"),
+        ("Å.mp4", "\u212b.mp4"),
+    ],
 )
 def test_names_that_are_one_file_somewhere_collide(one: str, other: str) -> None:
     """macOS and Windows ignore case; macOS ignores how an accent is composed."""
     assert collision_key(one) == collision_key(other)
+
+
+def test_a_value_is_text_and_no_template() -> None:
+    """Braces in a cell stay braces."""
+    parsed = parse_template("{note}", ["note"])
+    assert isinstance(parsed, Template)
+
+    assert parsed.render(lambda field: "{id.__class__} %s ${HOME}") == "{id.__class__} %s ${HOME}.mp4"
+
+
+def test_of_many_fields_a_few_are_named() -> None:
+    """A sheet can have thousands of columns, and any text for a header."""
+    finding = parse_template("{nope}", [f"column\x1b[31m{n}" for n in range(1000)])
+
+    assert isinstance(finding, Finding)
+    assert finding.remedy.endswith("and 980 more")
+    assert "\x1b" not in finding.remedy

@@ -88,7 +88,10 @@ def test_all_findings_of_a_row_are_told_at_once() -> None:
         ("HTTPS://maria:s3cret@cdn.example.com/a.mp4", "HTTPS://...@cdn.example.com/a.mp4"),
         ("https://cdn.example.com/a#s3cret", "https://cdn.example.com/a#..."),
         ("what?", "what?"),
-        ("two\nlines\x1b[31m", "two lines [31m"),
+        ("cdn.example.com/a.mp4?X-Amz-Signature=s3cret&b=c d=s3cret", "cdn.example.com/a.mp4?..."),
+        ("two\nlines\x1b[31m", "two lines"),
+        ("a\u202eb\ud800c\x9b31md\u200be\U000e0041", "abcde"),
+        ("x" * 9_990 + "https://x.example/?s3cret", "x" * 119 + "…"),
     ],
 )
 def test_what_is_shown_has_no_secrets_and_is_one_line(value: str, expected: str) -> None:
