@@ -38,6 +38,8 @@ class Known:
     twin: Attempt | None = None
     #: A person asked to buy it again, and no send has done so yet.
     redo: bool = False
+    #: ``own`` failed by the service's own fault, and another attempt may be bought unasked.
+    another_try: bool = False
     #: Its current file lies under another name than the row has now.
     misplaced: bool = False
 
@@ -72,6 +74,9 @@ def decide(batch: str, job: Job, fingerprint: str, known: Known, *, length_s: fl
     serving = next((attempt for attempt in (known.own, known.twin) if _is_worth(attempt, known.own)), None)
     if known.redo and not job.blocked and not job.skip and not _is_live(known.own):
         return planned(Action.REDO, JobState.PENDING, "asked for with redo")
+    if known.own is not None and known.another_try and not job.blocked and not job.skip:
+        reason = f"failed at the service ({known.own.error}): another attempt is due"
+        return planned(Action.NEW, JobState.PENDING, reason)
     if job.skip and _is_over(before if is_same_work else None, serving):
         return planned(Action.SKIPPED, JobState.SKIPPED, "the row says skip")
     if before is not None and is_same_work and before.reference:

@@ -9,10 +9,11 @@ from pathlib import Path
 from dubbatch import identity
 from dubbatch.errors import UsageError
 from dubbatch.inputs import Inputs, Measured
-from dubbatch.jobs import Attempt, Job, JobRecord
+from dubbatch.jobs import Attempt, Job, JobRecord, JobState
 from dubbatch.ledger.attempts import serving
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.plan import Known, Planned, decide, twins_within
+from dubbatch.settlement import may_try_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,13 @@ async def draw_up(
     output_dir: Path,
     ledger: LedgerThread,
     inputs: Inputs,
+    attempts: int,
     only: Collection[str] = (),
 ) -> Plan:
     """Plan every job of a manifest. Reads the ledger and the media; changes nothing but the memory of hashes.
 
-    ``only``: ids or ``column=value``; empty selects all. Raises UsageError where it selects nothing,
+    ``attempts``: how many may be bought of one work unasked. ``only``: ids or ``column=value``; empty selects all.
+    Raises UsageError where it selects nothing,
     LedgerError.
     """
     chosen = select(jobs, only)
@@ -54,6 +57,7 @@ async def draw_up(
     is_news = False
     async for measured in inputs.measure_all(jobs):
         known = await ledger(_known, ledger.ledger, batch, measured, output_dir, measured.job.id in redos)
+        known = replace(known, another_try=await ledger(_is_due_again, ledger.ledger, known, attempts))
         row = _planned(batch, measured, known)
         row = replace(row, record=replace(row.record, selected=measured.job.id in chosen))
         is_news = is_news or row.record != known.record
@@ -110,6 +114,14 @@ def _known(ledger: Ledger, batch: str, measured: Measured, output_dir: Path, red
     attempts = [attempt for attempt in ledger.attempts.of_stem(stem) if attempt.fingerprint == work]
     twin = serving([attempt for attempt in ledger.attempts.with_fingerprint(work) if attempt.stem != stem])
     return Known(record=record, own=attempts[-1] if attempts else None, twin=twin, redo=redo)
+
+
+def _is_due_again(ledger: Ledger, known: Known, attempts: int) -> bool:
+    """Whether the last attempt failed by the service's own fault, and an earlier run ended before the next was sent."""
+    own = known.own
+    if own is None or own.state is not JobState.FAILED or not own.request_id:
+        return False
+    return may_try_again(own.error, ledger.attempts.tries(own.fingerprint), attempts)
 
 
 def _is_misplaced(ledger: Ledger, record: JobRecord, job: Job, output_dir: Path) -> bool:

@@ -74,6 +74,7 @@ TABLE: list[tuple[str, Job, Known, Action, JobState, str, str]] = [
     ("downloaded", JOB, before(D, C), Action.UNCHANGED, D, "r-1", "done"),
     ("suspect", JOB, before(X, C), Action.UNCHANGED, X, "r-1", "suspect"),
     ("failed", JOB, before(F, F), Action.UNCHANGED, F, "r-1", "failed"),
+    ("failed, once more", JOB, before(F, F, another_try=True), Action.NEW, P, "", "another attempt is due"),
     ("a file was in the way", JOB, before(B, C), Action.UNCHANGED, C, "r-1", "to be fetched"),
     ("brought on by another batch", JOB, before(Q, C), Action.UNCHANGED, C, "r-1", "to be fetched"),
     ("misplaced", JOB, before(D, C, misplaced=True), Action.UNCHANGED, C, "r-1", "a new name"),

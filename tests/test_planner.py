@@ -38,7 +38,13 @@ def draw(thread: LedgerThread, tmp_path: Path) -> DrawUp:
     async def draw(jobs: Sequence[Job], only: Sequence[str] = (), batch: str = "b", record: bool = True) -> Plan:
         placed = [replace(job, position=position) for position, job in enumerate(jobs)]
         plan = await draw_up(
-            placed, batch=batch, output_dir=tmp_path / "out", ledger=thread, inputs=Inputs(thread), only=only
+            placed,
+            batch=batch,
+            output_dir=tmp_path / "out",
+            ledger=thread,
+            inputs=Inputs(thread),
+            attempts=2,
+            only=only,
         )
         if record:
             row = BatchRow(batch, "/m", str(tmp_path / "out"), "[]", "now")
@@ -231,6 +237,33 @@ async def test_a_redo_is_planned_until_a_send_fulfils_it(
     assert (first.n, second.n) == (1, 2)
     done = await draw([a])
     assert (actions(done), of(done, "a").reference) == ({"a": Action.UNCHANGED}, second.reference)
+
+
+@pytest.mark.parametrize("batch", ["b", "renamed"])
+async def test_a_run_that_died_before_the_second_attempt_leaves_it_to_the_next(
+    draw: DrawUp, job: Callable[..., Job], thread: LedgerThread, batch: str
+) -> None:
+    """The first failed by the service's own fault: that is no end, whatever the manifest is called by then."""
+    row = job("a")
+    failed = buy(thread.ledger, of(await draw([row]), "a"), JobState.FAILED)
+    thread.ledger.attempts.free_jobs(replace(failed, error="internal error"))
+
+    plan = await draw([row], batch=batch)
+
+    assert actions(plan) == {"a": Action.NEW}
+    assert of(plan, "a").state is JobState.PENDING
+
+
+async def test_a_failure_that_is_not_the_services_own_stays_one(
+    draw: DrawUp, job: Callable[..., Job], thread: LedgerThread
+) -> None:
+    row = job("a")
+    failed = buy(thread.ledger, of(await draw([row]), "a"), JobState.FAILED)
+    thread.ledger.attempts.update(replace(failed, error="video URL is not accessible"))
+
+    plan = await draw([row])
+
+    assert of(plan, "a").state is JobState.FAILED
 
 
 async def test_an_output_that_the_row_names_otherwise_now_gets_its_new_name(

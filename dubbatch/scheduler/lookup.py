@@ -19,7 +19,7 @@ from dubbatch import identity
 from dubbatch.api.wire import Page, Request, epoch_s
 from dubbatch.asking import Asking
 from dubbatch.events import EventHook, Level, Notice
-from dubbatch.jobs import Attempt, JobRecord, JobState
+from dubbatch.jobs import LIVE, Attempt, JobRecord, JobState
 from dubbatch.ledger.account import SeenRequest
 from dubbatch.ledger.attempts import next_number
 from dubbatch.ledger.ledger import Ledger, LedgerThread
@@ -96,16 +96,18 @@ class LookUp:
     async def prepare(self) -> None:
         """Find what the account has of this batch's pending jobs, and adopt it.
 
-        Where something is found that this ledger lost and that is so young that its siblings may not
-        be visible yet, wait for them and look once more.
+        Where something is found that this ledger lost, its siblings may not be visible yet: wait for them and
+        look once more. So it is where an earlier run has found something and did not live to look again.
         """
+        adopted_s = await self._ledger(self._adopted_lately)
         while count := await self._ledger(self._count_unknown):
             await self._read(count)
-            wait_s = await self._adopt_found()
-            if not wait_s:
+            wait_s, adopted_s = max(adopted_s, await self._adopt_found()), 0.0
+            if not wait_s or not await self._ledger(self._count_unknown):
                 return
             self._notice(
-                f"requests of another run are {self._settle_s - wait_s:.0f} s young: looking again in {wait_s:.0f} s"
+                "the account has requests that this ledger did not send, and more may not be visible yet: "
+                f"looking again in {wait_s:.0f} s"
             )
             await self._sleep(wait_s)
             self._absent.clear()
@@ -147,7 +149,7 @@ class LookUp:
         """Make what the account knows of ``count`` references known here, by the cheaper way."""
         account = await self._ledger(self._ledger.ledger.account.get)
         first = await self._listing.first_page()
-        size = max(1, len(first.requests))
+        size = max(1, first.held)
         known = await self._ledger(self._ledger.ledger.account.seen_count) if account.looked_up_to else 0
         pages = math.ceil(max(first.total - known, 1) / size)
         # A page more than the new ones is read to find where the last reading ended.
@@ -157,6 +159,7 @@ class LookUp:
                 if await self._read_list(account.looked_up_to if is_first else "", first if is_first else None):
                     self._read_whole = True
                     return
+        await self._listing.try_filter(first)
         await self._ask_one_by_one(await self._ledger(lambda: list(self._unknown())))
 
     async def _read_list(self, looked_up_to: str, first: Page | None) -> bool:
@@ -167,7 +170,8 @@ class LookUp:
             await self._ledger(table.forget_requests)
         total, newest = 0, looked_up_to
         async for page in self._listing.from_newest(first):
-            total = page.total
+            # The most that any page counts: where one comes from a copy that lags behind, pages don't fit together.
+            total = max(total, page.total)
             newest = max(
                 [newest, *(request.created_at for request in page.requests)], key=lambda time: epoch_s(time) or 0.0
             )
@@ -183,9 +187,7 @@ class LookUp:
         """Ask for each reference, and for the numbers after it as long as they are found."""
         for want in wants:
             n = want.n
-            while found := await self._asking.until_answered(
-                partial(self._listing.with_reference, want.references.at(n))
-            ):
+            while found := await self._asking.until_answered(partial(self._listing.search, want.references.at(n))):
                 await self._ledger(self._ledger.ledger.account.see, [seen(request) for request in found])
                 n += 1
             self._absent.add(want.references.at(n))
@@ -196,8 +198,24 @@ class LookUp:
         for want in await self._ledger(self._known):
             found = await self._adopt(want)
             if found is not None and found.created_at:
-                wait_s = max(wait_s, young(found.created_at, self._wall(), self._settle_s))
+                wait_s = max(wait_s, self._siblings_s(found))
         return wait_s
+
+    def _siblings_s(self, found: Attempt) -> float:
+        """Seconds until what was sent along with a found request must be visible too.
+
+        The log of permits has all that this host sent. Who sent what is not in it, on another host or before
+        the log was lost, may have been alive until now, however old what it sent first.
+        """
+        if found.reference not in self._recent_posts:
+            return self._settle_s
+        return young(found.created_at, self._wall(), self._settle_s)
+
+    def _adopted_lately(self) -> float:
+        """Seconds until nothing is young any more of what this ledger adopted and has not sent itself."""
+        table, now = self._ledger.ledger.attempts, self._wall()
+        adopted = (one for one in table.to_follow(self._batch) if one.created_at and not table.was_sent(one.reference))
+        return max((young(attempt.created_at, now, self._settle_s) for attempt in adopted), default=0.0)
 
     async def _adopt(self, want: Wanted) -> Attempt | None:
         """Take over what the account has of a job; None: nothing."""
@@ -209,6 +227,9 @@ class LookUp:
             hint = "give one of the two rows another reference_id; nothing was sent for it"
             error = f"the reference {want.reference} of this job's next attempt is job {owner.job}'s"
             await self._ledger(ledger.jobs.change, want.record, JobState.BLOCKED, error=error, hint=hint)
+            return owner
+        if owner is not None and owner.state in LIVE and owner.fingerprint != want.record.fingerprint:
+            # Sent for the row as it was before an edit, and not settled yet: that comes first.
             return owner
         is_ours = posted is not None or (owner is not None and owner.fingerprint == want.record.fingerprint)
         if want.references.given and attempts and not is_ours:

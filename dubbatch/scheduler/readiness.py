@@ -50,12 +50,20 @@ class Readiness:
         run.notice(Level.INFO, "a file has changed since the plan: the row is planned anew", job=record.job.id)
         return await run.ledger(books.jobs.replan, record, work.fingerprint, work.length_s)
 
-    async def answer_for(self, record: JobRecord) -> Attempt | None:
-        """The attempt, whichever row bought it, that serves this work already, or whose failure holds for it too."""
-        table = self._run.books.attempts
-        same = await self._run.ledger(table.with_fingerprint, record.fingerprint)
-        tries = await self._run.ledger(table.tries, record.fingerprint)
-        return serving(same) or failed_for_good(same, tries, self._run.settings.attempts)
+    async def is_answered(self, record: JobRecord) -> bool:
+        """Whether an attempt, whichever row bought it, serves this work already, or its failure holds for it too.
+
+        The job follows that attempt then.
+        """
+        run, table = self._run, self._run.books.attempts
+        same = await run.ledger(table.with_fingerprint, record.fingerprint)
+        tries = await run.ledger(table.tries, record.fingerprint)
+        other = serving(same) or failed_for_good(same, tries, run.settings.attempts)
+        if other is None:
+            return False
+        await run.ledger(table.attach, record, other)
+        self._take_up(other)
+        return True
 
     async def is_free_of_doubt(self, want: Wanted) -> bool:
         """Ask once more for earlier sends of this work whose answers were lost (design, point 4)."""

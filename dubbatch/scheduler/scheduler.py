@@ -126,7 +126,8 @@ class Scheduler:
                 # Identical work is on its way in another run: what comes of it shows in the ledger.
                 await self._run.sleep(self._run.settings.poll_interval_s)
                 await self._resume(group)
-            elif not await self._follows_another_run():
+            elif not await self._follows_another_run() and not ticket.is_set():
+                # What came while we looked may be a job that was refused, and is to be sent again.
                 return None
 
     async def _awaits_another_run(self) -> bool:
@@ -184,11 +185,13 @@ class Scheduler:
         if record is None:
             return None
         is_redo = record.job.id in await run.ledger(books.jobs.open_redos, run.batch)
-        if not is_redo and (other := await self._readiness.answer_for(record)):
-            await run.ledger(books.attempts.attach, record, other)
-            self._follow_if_live(other)
+        if not is_redo and await self._readiness.is_answered(record):
             return None
         want = await run.ledger(wanted, books, record)
+        if (other := await run.ledger(books.attempts.get, want.reference)) and other.state in LIVE:
+            # A given reference, sent for the row as it was before an edit, whose answer is still open.
+            await self._await_settled(other, record)
+            return None
         if not await self._lookup.is_absent(want):
             await self._resume(group)
             return None
@@ -196,7 +199,17 @@ class Scheduler:
             return None
         await run.asking.before_post()
         await self._permits.take(want.reference)
+        # It may have been a long wait: identical work was bought meanwhile, or has failed for good.
+        if not is_redo and await self._readiness.is_answered(record):
+            return None
         return want if await self._readiness.is_free_of_doubt(want) else None
+
+    async def _await_settled(self, other: Attempt, record: JobRecord) -> None:
+        if other.reference in self._given_up:
+            self._setbacks.leave(record.job.id, "the service doesn't say whether it has the row as it was before")
+        else:
+            # Not until the next news: another run may be the one that settles it.
+            await self._run.sleep(self._run.settings.poll_interval_s)
 
     async def _send(self, group: asyncio.TaskGroup, want: Wanted, slot: Slot) -> bool:
         """Commit the send, POST, commit the answer. False: nothing was sent, the slot is still to be given back."""
@@ -265,6 +278,8 @@ class Scheduler:
             self._follow_if_live(settled)
             if settled.state in LIVE - _AT_SERVICE:
                 self._given_up.add(settled.reference)
+                # It may be at the service, but nobody asks for it any more: the others can't wait for its slot.
+                self._holders.let_go(settled.reference)
             elif settled.state is JobState.PENDING:
                 self._setbacks.count(settled.job, f"its answer was lost again and again ({attempt.error})")
         finally:

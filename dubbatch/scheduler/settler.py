@@ -70,8 +70,10 @@ class Settler:
         run = self._run
         found: dict[str, Request] = {}
         asked = run.clock()
+        # Where the service doesn't filter, the whole list is read, but not before a "no" counts.
+        by_list = run.listing.search if asked >= settling.due else run.listing.with_reference
         try:
-            listed = await run.asking.once(lambda: run.listing.with_reference(reference))
+            listed = await run.asking.once(lambda: by_list(reference))
             found |= {request.id: request for request in listed}
             settling = settling if listed else settling.heard_no(Source.LIST, asked)
         except ServiceError:
