@@ -33,6 +33,8 @@ class Verdict:
 
     ok: bool
     reason: str = ""
+    #: Whether it is a whole file at all: what is cut, empty or a web page says more of the way than of the output.
+    whole: bool = True
     duration_s: float | None = None
     width: int = 0
     height: int = 0
@@ -64,7 +66,7 @@ def check_output(path: Path, *, durations_s: Sequence[float]) -> Verdict:
     except OSError as error:
         raise MediaError(f"{path} can't be read: {error.strerror or type(error).__name__}") from error
     if not report.whole:
-        return Verdict(ok=False, reason=report.reason)
+        return Verdict(ok=False, reason=report.reason, whole=False)
     return _check_content(path, durations_s)
 
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from dubbatch.errors import DiskError, DownloadBroken, DownloadError, ServiceError
@@ -19,10 +22,10 @@ from dubbatch.stop import StopReason
 from dubbatch.tracker.fetching import Fetching, Next, after_bad_bytes, after_failure
 from dubbatch.tracker.part import Part, stream_into
 from dubbatch.tracker.shelf import (
-    copy_to_part,
     digest_if_there,
     free_version,
     is_full,
+    part_path,
     size_if_there,
     target_path,
     version_path,
@@ -39,6 +42,17 @@ _PAGE = 50
 OUTPUT_LOST = "output lost: the service has finished this job, but its output can't be had any more"
 
 
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """One output to be brought home. ``work`` tells whether it is settled in this run."""
+
+    #: The job and its attempt.
+    key: str
+    #: The output's name, folded: two errands for one name would share a ``.part``.
+    name: str
+    work: Callable[[], Coroutine[Any, Any, bool]]
+
+
 class Downloader:
     """Up to ``transfers`` downloads at once. ``links`` has fresh links that the poller heard."""
 
@@ -46,7 +60,7 @@ class Downloader:
         self._run = run
         self._links = links
         self._shelving = Shelving(run)
-        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._under_way: dict[_Errand, asyncio.Task[None]] = {}
         self._put_off: set[str] = set()
         self._draining = False
         self._full_since: float | None = None
@@ -62,11 +76,10 @@ class Downloader:
         try:
             while not stop.leaves:
                 ticket = self._run.news.ticket()
-                goals = await self._next_goals()
-                for key, goal in goals:
-                    self._start(key, goal)
+                for errand in await self._next_errands():
+                    self._start(errand)
                 if self._draining and not self._under_way:
-                    return
+                    break
                 await stop.unless_leaving(ticket.wait())
                 self._reap()
             await self._give_grace()
@@ -74,41 +87,50 @@ class Downloader:
             for task in self._under_way.values():
                 task.cancel()
             await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await self._shelving.clear_away()
 
-    async def _next_goals(self) -> list[tuple[str, Coroutine[Any, Any, bool]]]:
-        """What can be started now, as (key, work); work tells whether it is settled in this run."""
+    async def _next_errands(self) -> list[_Errand]:
+        """What can be started now: finished jobs first, then what rows were before they were edited."""
         run, room = self._run, self._run.settings.transfers - len(self._under_way)
         if room <= 0:
             return []
-        busy = self._put_off | self._under_way.keys()
+        busy = self._put_off | {errand.key for errand in self._under_way}
         page = _PAGE + len(busy)
-        goals: list[tuple[str, Coroutine[Any, Any, bool]]] = []
-        for record in await run.ledger(run.books.jobs.to_fetch, run.batch, page):
-            key = f"{record.job.id} {record.reference}"
-            if key not in busy and len(goals) < room:
-                goals.append((key, self._bring_job(record)))
-        for attempt in await run.ledger(run.books.attempts.to_save, run.batch, page):
-            if attempt.reference not in busy and len(goals) < room:
-                goals.append((attempt.reference, self._bring_older(attempt)))
-        return goals
+        records = await run.ledger(run.books.jobs.to_fetch, run.batch, page)
+        older = await run.ledger(run.books.attempts.to_save, run.batch, page)
+        waiting = [*map(self._errand_of_job, records), *map(self._errand_of_older, older)]
+        taken = {errand.name for errand in self._under_way}
+        errands: list[_Errand] = []
+        for errand in waiting:
+            if errand.key not in busy and errand.name not in taken and len(errands) < room:
+                taken.add(errand.name)
+                errands.append(errand)
+        return errands
 
-    def _start(self, key: str, work: Coroutine[Any, Any, bool]) -> None:
+    def _errand_of_job(self, record: JobRecord) -> _Errand:
+        key = f"{record.job.id} {record.reference}"
+        return _Errand(key, record.job.output.casefold(), partial(self._bring_job, record))
+
+    def _errand_of_older(self, attempt: Attempt) -> _Errand:
+        return _Errand(attempt.reference, attempt.output.casefold(), partial(self._bring_older, attempt))
+
+    def _start(self, errand: _Errand) -> None:
         async def watched() -> None:
             try:
-                if not await work:
-                    self._put_off.add(key)
+                if not await errand.work():
+                    self._put_off.add(errand.key)
             except DiskError as error:
                 self._run.stop.everything(StopReason.DISK, error.message, error.hint)
             finally:
                 self._run.news.tell()
 
-        self._under_way[key] = asyncio.ensure_future(watched())
+        self._under_way[errand] = asyncio.ensure_future(watched())
 
     def _reap(self) -> None:
         """Forget what has ended; a failure of the ledger ends the run."""
-        for key, task in list(self._under_way.items()):
+        for errand, task in list(self._under_way.items()):
             if task.done():
-                del self._under_way[key]
+                del self._under_way[errand]
                 task.result()
 
     async def _give_grace(self) -> None:
@@ -131,17 +153,32 @@ class Downloader:
     async def _bring_older(self, attempt: Attempt) -> bool:
         """The output of a row as it was before an edit: kept beside the current one."""
         run = self._run
-        target = target_path(run.output_dir, attempt.output)
-        known = await run.ledger(run.books.outputs.of_job, attempt.batch, attempt.job)
-        version = await asyncio.to_thread(free_version, target, known)
+        try:
+            target = target_path(run.output_dir, attempt.output)
+        except DiskError as error:
+            run.notice(Level.WARNING, f"an older output is not fetched: {error.message}", error.hint, attempt.job)
+            return False
+        version = await self._version(attempt, target)
         return await self._bring(Goal(attempt, version_path(target, version), None, version))
+
+    async def _version(self, attempt: Attempt, target: Path) -> int:
+        """The number of an older output: the one that an earlier run was killed over, else the next free one."""
+        run, table = self._run, self._run.books.outputs
+        known = await run.ledger(table.of_job, attempt.batch, attempt.job)
+        free = await asyncio.to_thread(free_version, target, known)
+        for version in range(1, free):
+            place = version_path(target, version)
+            begun = await run.ledger(table.part, part_path(place), attempt.reference)
+            if begun is not None and await run.ledger(table.at, place) is None:
+                return version
+        return free
 
     async def _bring(self, goal: Goal) -> bool:
         """Get one output into its place; False: not in this run."""
         fetching, part = Fetching(started=self._run.clock()), Part(goal.part, goal.attempt.reference)
         while not self._run.stop.leaves:
             try:
-                if await self._copy_what_is_here(goal):
+                if await self._shelving.put_whole(goal) or await self._copy_what_is_here(goal):
                     return True
                 fetching = await self._try(goal, part, fetching)
             except DiskError as error:
@@ -168,8 +205,7 @@ class Downloader:
         for output in await run.ledger(run.books.outputs.of_reference, goal.attempt.reference):
             if await asyncio.to_thread(digest_if_there, output.path) == output.sha256:
                 if output.path != goal.place:
-                    await asyncio.to_thread(copy_to_part, output.path, goal.part)
-                    await self._shelving.put(goal, output.sha256, output.duration_s)
+                    await self._shelving.copy(goal, output)
                 else:
                     await self._shelving.record(goal, output.path, output.sha256, output.duration_s)
                 return True
@@ -187,8 +223,12 @@ class Downloader:
         verdict = await self._shelving.check(goal)
         digest = await asyncio.to_thread(digest_if_there, part.path)
         if not verdict.ok:
-            return after_bad_bytes(fetching, digest, verdict.reason)
+            now, settle_s = run.clock(), run.settings.settle_s
+            return after_bad_bytes(fetching, digest, verdict.reason, now, settle_s, whole=verdict.whole)
+        await self._shelving.passed(goal, digest, verdict.duration_s)
         await self._shelving.put(goal, digest, verdict.duration_s)
+        # There is room again, so the next full disk is waited for as long as the first.
+        self._full_since = None
         return fetching.done()
 
     async def _link(self, attempt: Attempt) -> str:

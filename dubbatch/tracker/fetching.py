@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dubbatch.errors import DownloadError, LinkExpired, RequestNotFound, ServiceError
+from dubbatch.errors import AddressRefused, DownloadError, LinkExpired, RequestNotFound, ServiceError
 from dubbatch.pacing.backoff import delay_s
 
 #: "three downloads of the same bytes", "after 3 fresh links" (design, sections 5 and 7).
 _MOST = 3
 #: So long without a byte more, and the output is left to a later run.
 _PATIENCE_S = 10 * 60.0
+#: A storage's bad moment: pages and halves that come for no longer are not what the service has.
+_BAD_MOMENT_S = 15.0
 
 
 class Next(StrEnum):
@@ -38,8 +40,9 @@ class Fetching:
     dead_since: float | None = None
     #: When the service first said that it does not know the request; None: it does.
     missing_since: float | None = None
-    #: SHA-256 of what came and did not pass.
+    #: SHA-256 of what came and did not pass, and when the first of it came.
     bad: tuple[str, ...] = ()
+    bad_since: float | None = None
     next: Next = Next.AGAIN
     reason: str = ""
 
@@ -69,6 +72,9 @@ def after_failure(
         return replace(failed, missing_since=since, next=Next.LOST if now - since >= settle_s else Next.AGAIN)
     if isinstance(error, LinkExpired):
         return _dead(failed, error, now, settle_s)
+    if isinstance(error, AddressRefused) and failed.dead_links < _MOST:
+        # One answer's link; the next may be better.
+        return replace(failed, dead_links=failed.dead_links + 1, next=Next.AGAIN)
     is_hopeless = not error.retryable or now - fetching.started > _PATIENCE_S
     return replace(failed, next=Next.LATER if is_hopeless else Next.AGAIN)
 
@@ -84,10 +90,17 @@ def _dead(fetching: Fetching, error: LinkExpired, now: float, settle_s: float) -
     return replace(fetching, dead_links=dead_links, dead_since=since, next=Next.LOST if is_lost else Next.AGAIN)
 
 
-def after_bad_bytes(fetching: Fetching, digest: str, reason: str) -> Fetching:
-    """A whole transfer did not pass the checks: again with a fresh link, up to three times."""
-    bad = (*fetching.bad, digest)
-    tried = replace(fetching, bad=bad, reason=reason, size=0, failures=fetching.failures + 1)
-    if bad.count(digest) >= _MOST:
+def after_bad_bytes(
+    fetching: Fetching, digest: str, reason: str, now: float, settle_s: float, *, whole: bool = True
+) -> Fetching:
+    """A whole transfer did not pass the checks: again with a fresh link.
+
+    Three times the same bytes are what the service has, if they are a ``whole`` file, or come for longer than a
+    bad moment. Now these and now those, none of them good, are a loss once that has lasted ``settle_s``.
+    """
+    bad, since = (*fetching.bad, digest), fetching.bad_since if fetching.bad_since is not None else now
+    tried = replace(fetching, bad=bad, bad_since=since, reason=reason, size=0, failures=fetching.failures + 1)
+    lasted_s = now - since
+    if bad.count(digest) >= _MOST and (whole or lasted_s >= min(_BAD_MOMENT_S, settle_s)):
         return replace(tried, next=Next.SUSPECT)
-    return replace(tried, next=Next.LOST) if len(bad) > _MOST else tried
+    return replace(tried, next=Next.LOST) if len(bad) > _MOST and lasted_s >= settle_s else tried

@@ -1,6 +1,7 @@
 """Asks for the states of the attempts at the service, with few calls, and records what it hears.
 
-A round asks by list where one page answers for many attempts, and singly for the rest.
+A round asks by list where one page answers for many attempts, and for the rest by the list's filter:
+that costs no more than a GET by id, and shows requests of another machine with the same reference too.
 What ends an attempt is decided here; fetching its output is the downloader's.
 """
 
@@ -21,8 +22,11 @@ from dubbatch.run import Run
 from dubbatch.settlement import Stranger, choose, may_try_again, progressed, recognise
 from dubbatch.stop import StopReason
 
-#: Up to so many attempts, single questions are cheaper than reading the list.
+#: Up to so many attempts, asking for each reference is cheaper than reading the list.
 _FEW = 2
+#: So often in a row, and the list's filter is taken to be wrong.
+_OFTEN = 3
+_ONE_MORE = "the service's own fault: another attempt follows by itself"
 #: Without progress for the longer of these, an attempt is stalled (design, section 5).
 _STALL_S = 30 * 60.0
 _STALL_USUAL = 10
@@ -48,6 +52,8 @@ class Poller:
         self._observe = observe
         self._following: dict[str, _Followed] = {}
         self._strangers: set[str] = set()
+        #: Answers of the list's filter, one after the other, that left out a request that is there.
+        self._left_out = 0
         self._draining = False
         #: Fresh links by reference, until the downloader takes them.
         self.links: dict[str, str] = {}
@@ -116,25 +122,47 @@ class Poller:
                 for request in page.requests:
                     if request.id in by_id:
                         answers[by_id[request.id]] = request
-                    elif request.reference_id in self._following:
-                        await self._meet(self._following[request.reference_id], request)
+                    else:
+                        await self._meet(request)
                 missing = len(by_id) - len(answers)
                 if missing <= pages:
                     break
         for request_id, reference in by_id.items():
             if reference not in answers and not self._run.stop.leaves:
-                await self._ask_singly(request_id, reference, answers)
+                answer = await self._ask_singly(request_id, reference)
+                if answer is not None:
+                    answers[reference] = answer
         return answers
 
-    async def _ask_singly(self, request_id: str, reference: str, answers: dict[str, Request | float]) -> None:
+    async def _ask_singly(self, request_id: str, reference: str) -> Request | float | None:
+        """The same of one attempt; None: no answer, and the next round asks again."""
+        listing = self._run.listing
+        same = await self._with_reference(reference) if listing.filters else None
+        if same and request_id in same:
+            self._left_out = 0
+            return same[request_id]
         asked = self._run.clock()
         try:
-            answers[reference] = await self._run.asking.once(lambda: self._run.client.get_request(request_id))
+            found = await self._run.asking.once(lambda: self._run.client.get_request(request_id))
         except RequestNotFound:
-            answers[reference] = asked
+            return asked
         except ServiceError:
-            # No answer is no news: the next round asks again.
-            return
+            return None
+        if same is not None:
+            self._left_out += 1
+            # Once or twice it may lag behind.
+            listing.filters = self._left_out < _OFTEN
+        return found
+
+    async def _with_reference(self, reference: str) -> dict[str, Request] | None:
+        """By id, what the list's filter shows of one reference; None: no answer that can be used."""
+        try:
+            same = await self._run.asking.once(lambda: self._run.listing.with_reference(reference))
+        except ServiceError:
+            return None
+        for request in same:
+            await self._meet(request)
+        return {request.id: request for request in same}
 
     async def _hear(self, followed: _Followed, answer: Request | float) -> None:
         now = self._run.clock()
@@ -175,15 +203,17 @@ class Poller:
         """The service failed it: for good, or its jobs are due for another attempt."""
         run, table = self._run, self._run.books.attempts
         same = await self._same_reference(attempt)
+        if same is None and run.stop.leaves:
+            # A run that leaves hears no more answers: the next one asks whether another attempt is due.
+            return
         if same is not None and any(request.state is not JobState.FAILED for request in same):
             # Several requests carry the reference, and this one is not done for.
             followed.attempt = await run.ledger(table.update, progressed(attempt, choose(same)[0]))
             return
         tries = await run.ledger(table.tries, attempt.fingerprint)
         if same is not None and may_try_again(attempt.error, tries, run.settings.attempts):
-            await run.ledger(table.free_jobs, attempt)
-            message = f"failed at the service ({attempt.error}): a second attempt is due"
-            run.notice(Level.WARNING, message, job=attempt.job)
+            # Who is told to redo it, and does, would pay for nothing.
+            await run.ledger(table.free_jobs, replace(attempt, hint=_ONE_MORE))
             self._leave(attempt.reference)
         else:
             await self._end(attempt)
@@ -191,7 +221,7 @@ class Poller:
     async def _same_reference(self, attempt: Attempt) -> list[Request] | None:
         """Every request with an attempt's reference; None: the service won't say, so nothing more may be bought."""
         try:
-            return await self._run.asking.until_answered(lambda: self._run.listing.with_reference(attempt.reference))
+            return await self._run.asking.until_answered(lambda: self._run.listing.search(attempt.reference))
         except ServiceError:
             return None
 
@@ -223,11 +253,12 @@ class Poller:
             self._run.notice(Level.WARNING, stalled.error, stalled.hint, stalled.job)
         await self._end(stalled)
 
-    async def _meet(self, followed: _Followed, request: Request) -> None:
-        """A request with our reference and an id that we never got (design, point 6)."""
-        run, attempt = self._run, followed.attempt
-        if request.id in self._strangers:
+    async def _meet(self, request: Request) -> None:
+        """Look at a request that is not followed: is its reference ours, its id one that we never got (point 6)?"""
+        run, followed = self._run, self._following.get(request.reference_id)
+        if followed is None or request.id == followed.attempt.request_id or request.id in self._strangers:
             return
+        attempt = followed.attempt
         self._strangers.add(request.id)
         known = await run.ledger(run.books.account.seen_with, attempt.reference)
         sends = await run.ledger(run.books.attempts.sends, attempt.reference)
@@ -238,9 +269,10 @@ class Poller:
             run.notice(Level.WARNING, message, f"{attempt.request_id} is kept; nothing more is sent", attempt.job)
         elif who is Stranger.ANOTHER_MACHINE:
             message = f"another machine works on the same jobs: request {request.id} of {attempt.reference} is not ours"
-            run.stop.sending(
-                StopReason.ANOTHER_MACHINE, message, "let one machine run this batch; nothing more is sent now"
-            )
+            hint = "let one machine run this batch; nothing more is sent now"
+            if run.stop.sending(StopReason.ANOTHER_MACHINE, message, hint):
+                # What was bought may take hours to come: a person hears of it before.
+                run.notice(Level.ERROR, message, hint, attempt.job)
 
     async def _patience_s(self) -> float:
         account = await self._run.ledger(self._run.books.account.get)

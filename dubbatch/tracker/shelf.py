@@ -10,10 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryFile
 
 from dubbatch.errors import DiskError, MediaError
 from dubbatch.jobs import Output
@@ -38,26 +39,44 @@ def version_path(target: Path, version: int) -> Path:
     return target.with_name(f"{target.stem}.v{version}{target.suffix}")
 
 
+def part_path(place: Path) -> Path:
+    """Where the file for ``place`` grows until it is whole."""
+    return place.with_name(f"{place.name}.part")
+
+
 def free_version(target: Path, outputs: Sequence[Output]) -> int:
     """The next number under which an older output of this name can be kept."""
     version = 1 + max((output.version for output in outputs), default=0)
-    while version_path(target, version).exists():
+    while os.path.lexists(version_path(target, version)):
         version += 1
     return version
 
 
 def make_folder(folder: Path) -> None:
-    """Raises DiskError."""
+    """Make a folder that outlives a power cut as the files in it do. Raises DiskError."""
     with disk_errors(folder):
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        for made in missing:
+            _sync_folder(made.parent)
 
 
 def check_writable(folder: Path) -> None:
     """Make sure, before anything is paid, that outputs can be written there. Raises DiskError."""
     make_folder(folder)
-    with disk_errors(folder), NamedTemporaryFile(dir=folder, prefix=".dubbatch-", suffix=".part"):
+    # Without a name where the system can do that, so that a kill leaves nothing behind.
+    with disk_errors(folder), TemporaryFile(dir=folder):
         # That it could be made is all that was to be known.
         return
+
+
+def check_room(path: Path, needed: int) -> None:
+    """Raises DiskError where so many bytes more would not fit: the last free ones may be the ledger's."""
+    with disk_errors(path):
+        usage = shutil.disk_usage(path.parent)
+        # Some network drives tell nothing.
+        if usage.total and usage.free < needed:
+            raise OSError(errno.ENOSPC, f"no room for {needed} bytes, {usage.free} are free on the disk")
 
 
 def put_in_place(part: Path, target: Path) -> None:
@@ -80,6 +99,8 @@ def copy_to_part(source: Path, part: Path) -> None:
     """A durable copy of a file that is already here. Raises DiskError."""
     make_folder(part.parent)
     with disk_errors(part):
+        # A link of that name would lead elsewhere.
+        part.unlink(missing_ok=True)
         shutil.copyfile(source, part)
         sync_file(part)
 
@@ -110,7 +131,12 @@ def digest_if_there(path: Path) -> str:
 
 
 def size_if_there(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    """Bytes in a file; 0 where there is none, or a link that leads to somebody else's."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 @contextmanager

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dubbatch.errors import DiskError, MediaError
 from dubbatch.jobs import Attempt, JobRecord, JobState, Output, OutputVerdict
+from dubbatch.ledger.outputs import PartRow
 from dubbatch.media.checks import Verdict, check_output
 from dubbatch.run import Run
 from dubbatch.tracker.shelf import (
     SUSPECT_SUFFIX,
+    copy_to_part,
     digest_if_there,
     disk_errors,
     free_version,
     make_folder,
     move_aside,
+    part_path,
     put_in_place,
+    target_path,
     version_path,
 )
 
@@ -35,7 +40,12 @@ class Goal:
 
     @property
     def part(self) -> Path:
-        return self.place.with_name(self.place.name + ".part")
+        return part_path(self.place)
+
+    @property
+    def job(self) -> str:
+        """Whose output it is: an attempt may have been bought for another job's identical work."""
+        return self.attempt.job if self.record is None else self.record.job.id
 
 
 class Shelving:
@@ -53,13 +63,37 @@ class Shelving:
         except MediaError as error:
             raise DiskError(error.message, hint=error.hint) from error
 
+    async def put_whole(self, goal: Goal) -> bool:
+        """Finish what an earlier run had fetched and checked, and was killed over; False: there is no such thing."""
+        run = self._run
+        part = await run.ledger(run.books.outputs.part, goal.part, goal.attempt.reference)
+        if part is None or not part.sha256:
+            return False
+        for path in (goal.place, goal.part):
+            if await asyncio.to_thread(digest_if_there, path) == part.sha256:
+                await self.put(goal, part.sha256, part.duration_s)
+                return True
+        return False
+
+    async def copy(self, goal: Goal, output: Output) -> None:
+        """Put a copy of what another job, or another place, has already."""
+        part = PartRow(goal.part, self._run.batch, goal.attempt.reference)
+        await self._run.ledger(self._run.books.outputs.put_part, part)
+        await asyncio.to_thread(copy_to_part, output.path, goal.part)
+        await self.put(goal, output.sha256, output.duration_s)
+
+    async def passed(self, goal: Goal, sha256: str, duration_s: float | None) -> None:
+        """Record that the part is whole, before it gets its name."""
+        part = PartRow(goal.part, self._run.batch, goal.attempt.reference, "", sha256, duration_s)
+        await self._run.ledger(self._run.books.outputs.put_part, part)
+
     async def put(self, goal: Goal, sha256: str, duration_s: float | None) -> None:
         """Give the part its name; block the job where a file lies there that is not ours."""
         place = goal.place
         await asyncio.to_thread(make_folder, place.parent)
         there = await asyncio.to_thread(digest_if_there, place)
         if there == sha256:
-            await self._drop_part(goal)
+            await self._unlink(goal.part)
         elif there and not await self._make_way(goal, there):
             await self._drop_part(goal)
             await self._block(goal, place)
@@ -73,22 +107,23 @@ class Shelving:
         run = self._run
         size = (await asyncio.to_thread(place.stat)).st_size
         output = self._output(goal, place, sha256, size, duration_s)
-        with disk_errors(place):
-            await run.ledger(run.books.outputs.drop_part, goal.part)
-        await run.ledger(run.books.outputs.record, output, goal.record, JobState.DOWNLOADED)
+        await run.ledger(run.books.outputs.record, output, goal.record, JobState.DOWNLOADED, part=goal.part)
 
     async def suspect(self, goal: Goal, reason: str) -> None:
         """Keep bytes that don't pass, under a name that nobody takes for an output."""
         run = self._run
-        place = goal.place.with_name(goal.place.stem + SUSPECT_SUFFIX)
         digest = await asyncio.to_thread(digest_if_there, goal.part)
-        with disk_errors(place):
-            await asyncio.to_thread(goal.part.replace, place)
+        place = await self._suspect_place(goal, digest)
+        if await asyncio.to_thread(digest_if_there, place) == digest:
+            await self._unlink(goal.part)
+        else:
+            await asyncio.to_thread(put_in_place, goal.part, place)
         size = (await asyncio.to_thread(place.stat)).st_size
         output = replace(self._output(goal, place, digest, size, None), verdict=OutputVerdict.SUSPECT)
-        hint = f"look at {place.name}; if it is no good, buy it again with `dubbatch redo`"
-        await run.ledger(run.books.outputs.drop_part, goal.part)
-        await run.ledger(run.books.outputs.record, output, goal.record, JobState.SUSPECT, error=reason, hint=hint)
+        hint = f"look at {place.name}; `dubbatch collect` fetches it once more, free; `dubbatch redo` buys it again"
+        await run.ledger(
+            run.books.outputs.record, output, goal.record, JobState.SUSPECT, part=goal.part, error=reason, hint=hint
+        )
 
     async def lose(self, goal: Goal, message: str, reason: str) -> None:
         """The output can't be had: the attempt failed, although it was billed."""
@@ -101,6 +136,35 @@ class Shelving:
             hint="it was billed: ask the vendor about it, or buy it again with `dubbatch redo`",
         )
         await run.ledger(run.books.attempts.update, lost)
+
+    async def clear_away(self) -> None:
+        """Remove the parts of this batch that nothing will finish: renamed rows, other outputs, other folders."""
+        table = self._run.books.outputs
+        for part in await self._run.ledger(table.parts, self._run.batch):
+            # What can't be removed costs room, and nothing else.
+            with suppress(DiskError):
+                if not await self._is_awaited(part):
+                    await self._unlink(part.path)
+                    await self._run.ledger(table.drop_part, part.path)
+
+    async def _is_awaited(self, part: PartRow) -> bool:
+        """Whether a later run goes on with it: for a finished job, or for the output of a row as it was before."""
+        run, books = self._run, self._run.books
+        attempt = await run.ledger(books.attempts.get, part.reference)
+        if attempt is None or attempt.state is not JobState.COMPLETED:
+            return False
+        jobs = await run.ledger(books.jobs.following, part.reference)
+        if not jobs:
+            return not await run.ledger(books.outputs.of_reference, part.reference)
+        mine = (job for job in jobs if job.batch == run.batch and job.state is JobState.COMPLETED)
+        return any(part_path(target_path(run.output_dir, job.job.output)) == part.path for job in mine)
+
+    async def _suspect_place(self, goal: Goal, digest: str) -> Path:
+        """Where suspect bytes are kept: never over another file, and the same bytes once."""
+        first = goal.place.with_name(goal.place.stem + SUSPECT_SUFFIX)
+        if await asyncio.to_thread(digest_if_there, first) in ("", digest):
+            return first
+        return version_path(first, await asyncio.to_thread(free_version, first, ()))
 
     async def _make_way(self, goal: Goal, there: str) -> bool:
         """Move the file in the goal's place aside if the ledger knows its bytes; whether the place is free now.
@@ -117,7 +181,7 @@ class Shelving:
             await run.ledger(table.moved, current, aside, version)
             await asyncio.to_thread(move_aside, place, aside)
             return True
-        for moved in await run.ledger(table.of_job, run.batch, goal.attempt.job):
+        for moved in await run.ledger(table.of_job, run.batch, goal.job):
             if moved.sha256 == there and not await asyncio.to_thread(moved.path.exists):
                 await asyncio.to_thread(move_aside, place, moved.path)
                 return True
@@ -130,9 +194,13 @@ class Shelving:
         await run.ledger(run.books.jobs.change, goal.record, JobState.BLOCKED, error=FOREIGN_FILE, hint=hint)
 
     async def _drop_part(self, goal: Goal) -> None:
-        with disk_errors(goal.part):
-            await asyncio.to_thread(goal.part.unlink, missing_ok=True)
+        await self._unlink(goal.part)
         await self._run.ledger(self._run.books.outputs.drop_part, goal.part)
+
+    @staticmethod
+    async def _unlink(path: Path) -> None:
+        with disk_errors(path):
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
     def _inputs(self, goal: Goal) -> list[Path | None]:
         job = goal.record.job if goal.record else None
@@ -145,7 +213,7 @@ class Shelving:
     def _output(self, goal: Goal, place: Path, sha256: str, size: int, duration_s: float | None) -> Output:
         return Output(
             batch=self._run.batch,
-            job=goal.attempt.job if goal.record is None else goal.record.job.id,
+            job=goal.job,
             reference=goal.attempt.reference,
             path=place,
             version=goal.version,

@@ -112,7 +112,7 @@ def test_a_track_is_no_output(tmp_path: Path, track: Callable[..., bytes], form:
     ],
 )
 def test_what_is_no_media_fails_with_its_reason(tmp_path: Path, data: bytes, reason: str) -> None:
-    assert checked(tmp_path, data) == Verdict(ok=False, reason=reason)
+    assert checked(tmp_path, data) == Verdict(ok=False, reason=reason, whole=False)
 
 
 def test_a_file_that_can_t_be_read_is_no_verdict(tmp_path: Path) -> None:

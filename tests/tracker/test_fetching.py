@@ -48,8 +48,10 @@ GONE = LinkExpired("it answers 404", gone=True)
         # a storage that refuses may only be having a bad moment
         (EXPIRED, replace(FRESH, dead_links=3, dead_since=1000.0), 119, 0, Next.AGAIN),
         (EXPIRED, replace(FRESH, dead_links=3, dead_since=1000.0), 120, 0, Next.LOST),
+        # an address that is not gone to: three fresh ones after it, and then a later run
+        (AddressRefused("another host"), FRESH, 1, 0, Next.AGAIN),
+        (AddressRefused("another host"), replace(FRESH, dead_links=3), 1, 0, Next.LATER),
         # nothing that another call could mend
-        (AddressRefused("another host"), FRESH, 1, 0, Next.LATER),
         # a request that is not there is gone only after settle
         (RequestNotFound("404"), FRESH, 1, 0, Next.AGAIN),
         (RequestNotFound("404"), replace(FRESH, missing_since=900.0), 19, 0, Next.AGAIN),
@@ -87,24 +89,32 @@ def test_the_pauses_grow_up_to_a_minute() -> None:
 
 
 @pytest.mark.parametrize(
-    ("digests", "next_"),
+    ("digests", "each_s", "next_"),
     [
-        ("a", Next.AGAIN),
-        ("aa", Next.AGAIN),
-        ("aaa", Next.SUSPECT),
-        ("abc", Next.AGAIN),
-        ("aba", Next.AGAIN),
-        ("abaa", Next.SUSPECT),
-        ("abcd", Next.LOST),
-        ("abab", Next.LOST),
+        # whole files, told by capitals: three of the same are what the service has
+        ("A", 1, Next.AGAIN),
+        ("AA", 1, Next.AGAIN),
+        ("AAA", 1, Next.SUSPECT),
+        ("ABAA", 1, Next.SUSPECT),
+        # halves and pages: only if they come for longer than a moment
+        ("aaa", 1, Next.AGAIN),
+        ("aaa", 8, Next.SUSPECT),
+        ("aaaaaaaaaaaaaaaa", 1, Next.SUSPECT),
+        # now this, now that: a loss when it has lasted for settle
+        ("ABC", 1, Next.AGAIN),
+        ("ABCD", 1, Next.AGAIN),
+        ("ABCD", 39, Next.AGAIN),
+        ("ABCD", 40, Next.LOST),
+        ("abab", 40, Next.LOST),
     ],
 )
-def test_what_follows_bytes_that_do_not_pass(digests: str, next_: Next) -> None:
-    """Three times the same is what the service has; nothing valid after three fresh links is a loss."""
-    fetching = FRESH
+def test_what_follows_bytes_that_do_not_pass(digests: str, each_s: float, next_: Next) -> None:
+    """They come every ``each_s`` seconds."""
+    fetching, now = FRESH, 1000.0
     for digest in digests:
         assert fetching.next is Next.AGAIN
-        fetching = after_bad_bytes(fetching, digest, "no sound")
+        fetching = after_bad_bytes(fetching, digest, "no sound", now, SETTLE_S, whole=digest.isupper())
+        now += each_s
 
     assert fetching.next is next_
     assert fetching.reason == "no sound"
@@ -112,7 +122,7 @@ def test_what_follows_bytes_that_do_not_pass(digests: str, next_: Next) -> None:
 
 def test_what_is_done_is_done() -> None:
     """Whatever came before."""
-    assert after_bad_bytes(FRESH, "a", "no sound").done().next is Next.DONE
+    assert after_bad_bytes(FRESH, "a", "no sound", 1000.0, SETTLE_S).done().next is Next.DONE
 
 
 @given(st.lists(st.sampled_from([BROKEN, EXPIRED, "a", "b"]), max_size=60))
@@ -122,7 +132,7 @@ def test_fetching_ends(happenings: list[DownloadError | str]) -> None:
     for happening in happenings:
         now += max(fetching.pause_s, 20.0)
         if isinstance(happening, str):
-            fetching = after_bad_bytes(fetching, happening, "bad")
+            fetching = after_bad_bytes(fetching, happening, "bad", now, SETTLE_S, whole=False)
         else:
             fetching = after_failure(fetching, happening, now, 0, SETTLE_S)
         if fetching.next is not Next.AGAIN:
