@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dubbatch.errors import DiskError
 from dubbatch.events import BatchStarted, EventHook, Level, Notice
 from dubbatch.jobs import LIVE, JobState
 from dubbatch.ledger.jobs import BatchRow
@@ -15,8 +19,9 @@ from dubbatch.ledger.ledger import Ledger
 from dubbatch.manifest import Manifest
 from dubbatch.plan import Planned
 from dubbatch.planner import Plan
-from dubbatch.report.table import write_report
-from dubbatch.stop import Cause, Stop
+from dubbatch.report.table import check_place, clear_leftovers, write_report
+from dubbatch.stop import Cause, Stop, StopReason
+from dubbatch.tracker.shelf import check_writable
 
 #: What a run has still to do something for.
 _OPEN = LIVE | {JobState.PENDING, JobState.COMPLETED}
@@ -64,12 +69,53 @@ def row_of(batch: Batch) -> BatchRow:
     )
 
 
+def fetched_folder(ledger: Path, batch: str) -> Path:
+    """Where inputs are kept from their fetching to their upload; gone when the run ends."""
+    return ledger.parent / "fetched" / hashlib.sha256(batch.encode()).hexdigest()[:16]
+
+
+def check_places(batch: Batch, ledger: Ledger) -> None:
+    """Make sure, before anything is sent, that what will come can be put where it belongs. Raises DiskError."""
+    check_writable(batch.output_dir)
+    names = {record.job.output for record in ledger.jobs.all(batch.name) if record.state in _OPEN}
+    for folder in {batch.output_dir.joinpath(*name.split("/")).parent for name in names}:
+        # One that is a link or a file is told when it is met, and concerns its own jobs.
+        if folder.is_dir() and not folder.is_symlink():
+            check_writable(folder)
+    for report in batch.reports:
+        check_place(report)
+
+
 def finish(name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledger, stop: Stop) -> RunResult:
-    """Close the books of this run: its end, and the reports."""
-    ledger.jobs.finish_batch(name, _now())
-    for report in reports:
-        write_report(report, ledger, name)
-    return result_of(name, output_dir, reports, ledger, stop)
+    """Close the books of this run: the reports, and then its end.
+
+    A report that can't be written is one more cause, told beside the others. The end stays open
+    then, as after a kill, and the next run writes the reports.
+    """
+    now = _now()
+    if ledger.path is not None:
+        _clear_fetched(fetched_folder(ledger.path, name))
+    written = tuple(path for path in reports if _is_written(path, ledger, name, now, stop))
+    if written == reports:
+        ledger.jobs.finish_batch(name, now)
+    return result_of(name, output_dir, written, ledger, stop)
+
+
+def _clear_fetched(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    # Another batch's may be there still.
+    with suppress(OSError):
+        folder.parent.rmdir()
+
+
+def _is_written(path: Path, ledger: Ledger, name: str, now: str, stop: Stop) -> bool:
+    try:
+        clear_leftovers(path)
+        write_report(path, ledger, name, finished_at=now)
+    except DiskError as error:
+        stop.reasons.append(Cause(StopReason.DISK, error.message, error.hint))
+        return False
+    return True
 
 
 def result_of(name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledger, stop: Stop) -> RunResult:
@@ -89,12 +135,11 @@ def is_finished(batch: Batch, ledger: Ledger) -> bool:
 
 
 def fetch_again(ledger: Ledger, batch: str) -> None:
-    """Outputs that are on record and not in their place are to be fetched once more."""
+    """What is on record and not in its place, and what did not pass the checks, is to be fetched once more."""
     for record in list(ledger.jobs.all(batch)):
-        if record.state is not JobState.DOWNLOADED:
-            continue
-        output = ledger.outputs.current(record)
-        if output is None or not _is_there(output.path):
+        output = ledger.outputs.current(record) if record.state is JobState.DOWNLOADED else None
+        is_away = record.state is JobState.DOWNLOADED and (output is None or not _is_there(output.path))
+        if is_away or record.state is JobState.SUSPECT:
             ledger.jobs.change(record, JobState.COMPLETED)
 
 

@@ -21,7 +21,9 @@ from dubbatch.asking import Asking
 from dubbatch.batch import (
     Batch,
     RunResult,
+    check_places,
     fetch_again,
+    fetched_folder,
     finish,
     has_work,
     is_finished,
@@ -32,7 +34,7 @@ from dubbatch.batch import (
     tell_start,
 )
 from dubbatch.errors import DubbatchError, KeyRefused
-from dubbatch.events import EventHook, ignore
+from dubbatch.events import EventHook, Level, Notice, ignore
 from dubbatch.inputs import Inputs
 from dubbatch.jobs import JobState
 from dubbatch.ledger.jobs import BatchRow
@@ -55,7 +57,6 @@ from dubbatch.signals import stopping_on_signals
 from dubbatch.stop import Stop, StopReason
 from dubbatch.tracker.downloader import Downloader
 from dubbatch.tracker.poller import Poller
-from dubbatch.tracker.shelf import check_writable
 
 Confirm = Callable[[Plan], bool]
 
@@ -83,6 +84,7 @@ async def run_batch(
                 output_dir=batch.output_dir,
                 ledger=thread,
                 inputs=Inputs(thread),
+                attempts=settings.attempts,
                 only=settings.only,
             )
             if not confirm(plan):
@@ -170,9 +172,9 @@ async def _carry_out(
     counts = await thread(ledger.jobs.counts, batch.name, selected_only=True)
     tell_start(batch.name, counts, hook)
     if has_work(counts, batch.name, ledger):
-        check_writable(batch.output_dir)
+        check_places(batch, ledger)
         async with _run(batch.name, batch.output_dir, service, settings, thread, hook, stop) as run:
-            work = asyncio.ensure_future(_work(run, service, batch.ledger.parent / "fetched"))
+            work = asyncio.ensure_future(_work(run, service, fetched_folder(batch.ledger, batch.name)))
             with stopping_on_signals(stop, work):
                 await _to_the_end(work, stop)
     notice_missing(batch.name, ledger, hook)
@@ -201,6 +203,8 @@ async def _work(run: Run, service: Service, fetched: Path) -> None:
         hook=run.hook,
         settle_s=settings.settle_s,
         recent_posts=await recent_posts(log),
+        # How young a request is goes by the clock that stamped it.
+        wall=run.client.clock.now,
     )
     scheduler = Scheduler(
         run,
@@ -281,7 +285,7 @@ async def _run(
     hook: EventHook,
     stop: Stop,
 ) -> AsyncIterator[Run]:
-    asking = Asking(stop)
+    asking = Asking(stop, tell=lambda message, hint: hook(Notice(batch, Level.WARNING, message, hint)))
     account = await thread(thread.ledger.account.get)
     async with ChamelaionClient(service.base_url, service.credentials, settings.timeout_s) as client:
         yield Run(

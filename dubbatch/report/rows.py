@@ -15,6 +15,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from dubbatch.api.addresses import shown
+from dubbatch.api.text import unsigned
 from dubbatch.errors import UsageError
 from dubbatch.jobs import Attempt, JobRecord, JobState, Media, Output
 from dubbatch.ledger.jobs import BatchRow
@@ -150,7 +151,7 @@ def _shown_media(media: Media) -> str:
 
 def _without_secrets(text: str) -> str:
     """``text`` as it is, but for the addresses in it."""
-    return _ADDRESS.sub(lambda found: shown(found[0]), text)
+    return unsigned(_ADDRESS.sub(lambda found: shown(found[0]), text))
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -10,17 +10,21 @@ loads when a CSV is written, not before: every command imports this module to ch
 
 from __future__ import annotations
 
+import errno
+import glob
 import json
 import os
 import secrets
 import shutil
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, TemporaryFile
 from typing import Any, TextIO
 
 from dubbatch.errors import DiskError, UsageError
@@ -34,8 +38,11 @@ _SCHEMA = 1
 _PAGE = 2_000
 #: Characters of JSON that are kept in memory before they go to disk.
 _SPOOL_CHARS = 8_000_000
-#: What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection").
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection"), as it is or in full width.
+_FORMULA = ("=", "+", "-", "@")
+_BREAKS = ("\t", "\r", "\n")
+#: Categories of characters that some program drops before it looks: blanks, control and format characters.
+_PASSED_OVER = ("Z", "C")
 
 _json = partial(json.dumps, ensure_ascii=False, allow_nan=False)
 
@@ -50,13 +57,34 @@ def check_suffix(path: Path) -> None:
         )
 
 
-def write_report(path: Path, ledger: Ledger, batch: str) -> None:
+def check_place(path: Path) -> None:
+    """Raises DiskError unless a report can be put there: to be asked before anything is paid."""
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "that is a folder")
+        with TemporaryFile(dir=path.parent):
+            # That it could be made is all that was to be known.
+            return
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove what a run that was killed while it wrote this report has left. For the holder of the batch's lock."""
+    with suppress(OSError):
+        for part in path.parent.glob(f".{glob.escape(path.name)}.????????.part"):
+            part.unlink(missing_ok=True)
+
+
+def write_report(path: Path, ledger: Ledger, batch: str, *, finished_at: str = "") -> None:
     """Write a batch's report in the format that the suffix says, over an older one.
 
+    ``finished_at`` is the end of the run that writes it; empty: as the ledger has it.
     Raises UsageError (another suffix, a batch that the ledger doesn't have), DiskError, LedgerError.
     """
     check_suffix(path)
     known = known_batch(ledger, batch)
+    if finished_at:
+        known = replace(known, finished_at=finished_at)
     rows = report_rows(ledger, batch)
     if path.suffix.lower() == ".csv":
         write_csv(path, json.loads(known.columns), rows)
@@ -126,7 +154,11 @@ def _cells(own: Sequence[str], row: ReportRow) -> list[str]:
 
 
 def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    if text[:1].isalnum() or text.startswith("'"):
+        return text
+    first = next((char for char in text if char != '"' and unicodedata.category(char)[0] not in _PASSED_OVER), "")
+    is_formula = unicodedata.normalize("NFKC", first).startswith(_FORMULA) or text.startswith(_BREAKS)
+    return f"'{text}" if is_formula else text
 
 
 def _object(row: ReportRow) -> Mapping[str, Any]:
@@ -137,20 +169,26 @@ def _object(row: ReportRow) -> Mapping[str, Any]:
 def _appearing_whole(path: Path, *, encoding: str) -> Iterator[TextIO]:
     """A file that takes the place of ``path`` once it is whole and durable. Raises DiskError."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    with _disk_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("x", encoding=encoding, newline="") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("x", encoding=encoding, newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        yield
     except OSError as error:
-        raise DiskError(
-            f"the report {path} can't be written: {error.strerror or error}", hint=_way_out(error)
-        ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        message = f"the report {path} can't be written: {error.strerror or error}"
+        raise DiskError(message, hint=_way_out(error)) from error
 
 
 def _way_out(error: OSError) -> str:
