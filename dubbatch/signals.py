@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: once to stop in good order, twice to stop at once."""
+"""Ctrl-C, SIGTERM and a closed terminal: once to stop in good order, twice to stop at once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ from typing import Any
 from dubbatch.stop import Stop, StopReason
 
 _REASONS = {signal.SIGINT: StopReason.INTERRUPTED, signal.SIGTERM: StopReason.TERMINATED}
+# The terminal, or the ssh session, is gone; Windows has no such signal.
+if hasattr(signal, "SIGHUP"):
+    _REASONS[signal.SIGHUP] = StopReason.TERMINATED
+
+
+def handled() -> tuple[signal.Signals, ...]:
+    """The signals that end a command. Under ``nohup`` a closed terminal is none of them."""
+    hung_up = getattr(signal, "SIGHUP", None)
+    is_deaf = hung_up is not None and signal.getsignal(hung_up) is signal.SIG_IGN
+    return tuple(number for number in _REASONS if not (is_deaf and number == hung_up))
 
 
 #: What each run under way does on a signal. Handlers belong to the process, so all its runs share them.
@@ -37,14 +47,15 @@ def stopping_on_signals(stop: Stop, work: asyncio.Future[None]) -> Iterator[None
         reason = _REASONS[signal.Signals(number)]
         was_leaving = stop.leaves
         stop.everything(reason, str(reason), "run again to go on")
-        if was_leaving:
+        # A shell passes a hang-up on, and the system sends another when the shell is gone: that is one.
+        if was_leaving and number != getattr(signal, "SIGHUP", None):
             work.cancel()
 
     def tell(number: int) -> None:
         loop.call_soon_threadsafe(leave, number)
 
     if not _leaving:
-        _before.update({number: signal.signal(number, _handle) for number in _REASONS})
+        _before.update({number: signal.signal(number, _handle) for number in handled()})
     _leaving.append(tell)
     try:
         yield
@@ -53,6 +64,7 @@ def stopping_on_signals(stop: Stop, work: asyncio.Future[None]) -> Iterator[None
         if not _leaving:
             for number, handler in _before.items():
                 signal.signal(number, handler)
+            _before.clear()
 
 
 def _handle(number: int, frame: FrameType | None) -> None:

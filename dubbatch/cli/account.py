@@ -12,6 +12,7 @@ from dubbatch.api.addresses import shown
 from dubbatch.api.client import ChamelaionClient
 from dubbatch.cli.exit_codes import AWAY, OK
 from dubbatch.cli.serving import credentials
+from dubbatch.cli.speech import say
 from dubbatch.errors import KeyRefused
 from dubbatch.settings import OPTIONS, resolve
 
@@ -32,13 +33,13 @@ async def _show(base_url: str, timeout_s: float) -> int:
     key = credentials()
     async with ChamelaionClient(base_url, key, timeout_s) as client:
         is_up = await client.health()
-        click.echo(f"service   {shown(base_url)}: {'up' if is_up else 'no healthy answer'}")
+        say(f"service   {shown(base_url)}: {'up' if is_up else 'no healthy answer'}")
         if not key:
             raise KeyRefused("no key for the service", hint="set CHAMELAION_API_KEY")
         account = await client.whoami()
-        click.echo(f"key       valid, of {account.name or 'an account without a name'}")
+        say(f"key       valid, of {account.name or 'an account without a name'}")
         page = await client.list_requests(limit=_LATEST, offset=0)
-        click.echo(f"requests  {page.total} in all")
+        say(f"requests  {page.total} in all")
         for request in page.requests[:_LATEST]:
-            click.echo(f"  {request.created_at or '-':<27} {request.status:<11} {request.reference_id or request.id}")
+            say(f"  {request.created_at or '-':<27} {request.status:<11} {request.reference_id or request.id}")
     return OK if is_up else AWAY

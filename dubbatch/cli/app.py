@@ -6,10 +6,14 @@ libraries that a run needs.
 
 from __future__ import annotations
 
+import atexit
 import importlib
+import os
 import signal
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from types import FrameType
 from typing import Any, NoReturn
@@ -17,8 +21,11 @@ from typing import Any, NoReturn
 import click
 
 from dubbatch import __version__
-from dubbatch.cli.exit_codes import INTERRUPTED, TERMINATED, USAGE, code_of_error
+from dubbatch.cli.audience import while_read
+from dubbatch.cli.exit_codes import INTERRUPTED, SOME_FAILED, TERMINATED, USAGE, code_of_error
+from dubbatch.cli.speech import say
 from dubbatch.errors import DubbatchError
+from dubbatch.signals import handled
 
 #: Name -> what it does; the module of the same name in this package has the command.
 COMMANDS: Mapping[str, str] = {
@@ -39,6 +46,9 @@ Examples:
   dubbatch plan spring.csv              what would be sent, what is wrong
   dubbatch run spring.csv               do it, and do it again to go on
 """
+
+#: Signals, after which the next one waits for nothing.
+_PATIENT_SIGNALS = 2
 
 
 class LazyGroup(click.Group):
@@ -75,39 +85,107 @@ def app() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code (design, section 8)."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    ending = _Ending()
+    for number in handled():
+        signal.signal(number, ending)
     try:
         code: Any = app.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = USAGE
-    except (click.Abort, KeyboardInterrupt) as error:
-        click.echo("interrupted", err=True)
+    except (click.Abort, KeyboardInterrupt, _Terminated) as error:
         code = TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
+        with while_read(sys.stderr):
+            click.echo("terminated" if code == TERMINATED else "interrupted", err=True)
     except DubbatchError as error:
         show_error(error)
         code = code_of_error(error)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone: nobody is left to tell.
-        sys.stderr.close()
         code = 0
-    finally:
-        # The code is decided: one more Ctrl-C while Python winds down must not replace it.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-    sys.exit(code if isinstance(code, int) else 0)
+    except Exception as error:  # noqa: BLE001  (the last resort: Python's own would print what is secret)
+        show_mistake(error)
+        code = SOME_FAILED
+    ending.leave(code if isinstance(code, int) else 0)
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM outside of a run: nothing is under way, so it ends at once."""
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C outside of a run.
+
+    Not KeyboardInterrupt itself: where that passes through ``exec``, as in the import of a library, Python
+    kills itself at its end, whatever the exit code.
+    """
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise _Terminated if number == signal.SIGTERM else KeyboardInterrupt
+class _Terminated(SystemExit):
+    """SIGTERM, or a closed terminal, outside of a run: nothing is under way, so it ends at once.
+
+    As a SystemExit it passes through what makes its own of a KeyboardInterrupt, such as a prompt.
+    """
+
+
+class _Ending:
+    """What signals do outside of a run: the first ends the command, and its code is decided by that.
+
+    Those after it must neither replace the code nor break off the clearing away. But Python waits for
+    its threads, and one that hangs (a drive, a name to resolve) must not keep it for ever: the third
+    leaves as it is.
+    """
+
+    def __init__(self) -> None:
+        self._code: int | None = None
+        self._signals = 0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self._signals += 1
+        if self._code is None:
+            is_interrupt = number == signal.SIGINT
+            self._code = INTERRUPTED if is_interrupt else TERMINATED
+            if _in_event_loop():
+                self._leave_at_once()
+            raise _Interrupted if is_interrupt else _Terminated
+        if self._signals > _PATIENT_SIGNALS:
+            os._exit(self._code)
+
+    def _leave_at_once(self) -> NoReturn:
+        """Exit without unwinding: as safe as ``kill -9``, and nothing has been sent.
+
+        An exception that comes up inside the event loop itself can lose it a wake-up, and what waits for that
+        would keep the command for ever.
+        """
+        # Past the streams: one of them may be in the middle of a line.
+        with suppress(OSError):
+            os.write(2, b"terminated\n" if self._code == TERMINATED else b"interrupted\n")
+        os._exit(self._code or INTERRUPTED)
+
+    def leave(self, code: int) -> NoReturn:
+        """Exit with the code, whether or not somebody is left to read what was printed."""
+        if self._code is None:
+            self._code = code
+        for stream in (sys.stdout, sys.stderr):
+            with while_read(stream):
+                stream.flush()
+        for number in handled():
+            # After its threads Python takes handlers away, and a signal that is not ignored then kills it.
+            atexit.register(signal.signal, number, signal.SIG_IGN)
+        sys.exit(self._code)
+
+
+def _in_event_loop() -> bool:
+    # Looked up, not imported: most commands have no use for it.
+    events = sys.modules.get("asyncio.events")
+    return events is not None and events._get_running_loop() is not None
 
 
 def show_error(error: DubbatchError) -> None:
-    click.echo(f"dubbatch: {error.message}", err=True)
+    say(f"dubbatch: {error.message}", err=True)
     if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+        say(f"  {error.hint}", err=True)
+
+
+def show_mistake(error: Exception) -> None:
+    """Tell of what should not have happened: with the way to it, which is needed to mend it, and no secrets."""
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        say(line, err=True)
+    say("dubbatch: this is a mistake in dubbatch. What was sent is on record: run again to go on.", err=True)
+    say("  Please report it, with the lines above.", err=True)

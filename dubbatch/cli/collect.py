@@ -9,12 +9,14 @@ from typing import Any
 
 import click
 
+from dubbatch.cli.audience import while_read
 from dubbatch.cli.exit_codes import OK, code_of_run
 from dubbatch.cli.options import FETCHING, RECORD, manifest_argument, setting_options
 from dubbatch.cli.progress import Progress
 from dubbatch.cli.project import open_project
 from dubbatch.cli.render import show_end, show_warnings
 from dubbatch.cli.serving import service_of
+from dubbatch.cli.speech import say
 from dubbatch.errors import KeyRefused
 from dubbatch.pipeline import collect_batch
 
@@ -31,7 +33,7 @@ def command(manifest: str, **values: Any) -> int:
     show_warnings(project.resolved.warnings)
     with project.on_record() as record:
         if record is None:
-            click.echo(f"Batch {project.batch}: no run yet, so there is nothing to collect.")
+            say(f"Batch {project.batch}: no run yet, so there is nothing to collect.")
             return OK
         _, batch = record
     settings = project.settings
@@ -41,5 +43,6 @@ def command(manifest: str, **values: Any) -> int:
             raise KeyRefused("no key for the service", hint="set CHAMELAION_API_KEY; nothing was sent")
         collecting = collect_batch(batch, project.ledger.absolute(), service, settings, hook=progress, reports=reports)
         result = asyncio.run(collecting)
-    show_end(result, quiet=settings.quiet)
+    with while_read(sys.stdout):
+        show_end(result, quiet=settings.quiet)
     return code_of_run([cause.reason for cause in result.causes], result.counts)

@@ -46,7 +46,8 @@ def command(manifest: str, form: str, **values: Any) -> int:
     loaded = project.load()
     plan, sums = asyncio.run(_draw_up(project, loaded))
     if form == "json":
-        click.echo(json.dumps(plan_as_json(loaded, plan, sums), ensure_ascii=False, allow_nan=False, indent=2))
+        # Escaped, what a terminal would obey and what standard output can't encode is plain text, and the same JSON.
+        click.echo(json.dumps(plan_as_json(loaded, plan, sums), allow_nan=False, indent=2))
     else:
         show_problems(loaded.problems)
         show_plan(plan, sums)
@@ -63,6 +64,7 @@ async def _draw_up(project: Project, manifest: Manifest) -> tuple[Plan, Totals]:
                 output_dir=project.output_dir.absolute(),
                 ledger=thread,
                 inputs=Inputs(thread),
+                attempts=project.settings.attempts,
                 only=project.settings.only,
             )
             plan = await _ask_account(project, manifest, plan, thread)

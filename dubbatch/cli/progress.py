@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dubbatch.api.text import clean
+from dubbatch.cli.speech import encodable
 from dubbatch.events import Event, Level, Notice
 from dubbatch.jobs import JobState
 from dubbatch.stats import Problem, Snapshot, Stats, problem_of
@@ -106,7 +107,7 @@ class _Lines:
         self._told_s = 0.0
 
     def say(self, text: str) -> None:
-        self._stream.write(f"{_encodable(text, self._stream)}\n")
+        self._stream.write(f"{encodable(text, self._stream)}\n")
         self._stream.flush()
 
     def show(self, snapshot: Snapshot) -> None:
@@ -126,7 +127,7 @@ class _Bar:
         self._live: Live | None = None
 
     def say(self, text: str) -> None:
-        self._console.print(Text(_encodable(text, self._console.file)), soft_wrap=True)
+        self._console.print(Text(encodable(text, self._console.file)), soft_wrap=True)
 
     def show(self, snapshot: Snapshot) -> None:
         if not snapshot.batch:
@@ -157,11 +158,6 @@ def _drawn(snapshot: Snapshot) -> Group:
 def _one_line(text: str) -> Text:
     # Text, never markup: an id may have brackets in it.
     return Text(text, no_wrap=True, overflow="ellipsis")
-
-
-def _encodable(text: str, stream: object) -> str:
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
 
 
 class Progress:

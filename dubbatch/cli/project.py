@@ -21,6 +21,8 @@ from dubbatch.settings import Resolved, Settings, resolve
 
 #: In the sandbox jobs take seconds, so everything that waits for minutes waits for seconds.
 _SANDBOX_PACE: Mapping[str, float] = {"poll_interval_s": 0.5, "settle_s": 10.0}
+#: Of dubbatch.toml, in bytes: reading a key of many dots takes the square of them.
+_TOML_MAX = 8 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +127,21 @@ def _toml(path: Path) -> dict[str, str | list[str]]:
     if not path.is_file():
         return {}
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        data = tomllib.loads(read_small(path, _TOML_MAX))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} can't be read: {error}", hint="mend it, or take it away; nothing was sent") from error
     return {
         key: [_word(item) for item in value] if isinstance(value, list) else _word(value) for key, value in data.items()
     }
+
+
+def read_small(path: Path, most: int) -> str:
+    """The text of a file of at most ``most`` bytes. Raises OSError, and ValueError for what is larger or no text."""
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it is larger than {most >> 10} KB")
+    return data.decode()
 
 
 def _word(value: object) -> str:

@@ -12,6 +12,7 @@ import click
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.options import RECORD, manifest_argument, setting_options
 from dubbatch.cli.project import open_project
+from dubbatch.cli.speech import say
 from dubbatch.errors import UsageError
 from dubbatch.jobs import LIVE, JobRecord, JobState
 from dubbatch.ledger.lock import batch_lock
@@ -41,7 +42,7 @@ def command(manifest: str, ids: tuple[str, ...], failed: bool, yes: bool, **valu
         with batch_lock(project.ledger, batch.name):
             chosen = _chosen(list(ledger.jobs.all(batch.name)), ids, failed)
             if not chosen:
-                click.echo("No job failed: nothing to redo.")
+                say("No job failed: nothing to redo.")
                 return OK
             _show(chosen)
             if (
@@ -49,11 +50,11 @@ def command(manifest: str, ids: tuple[str, ...], failed: bool, yes: bool, **valu
                 and sys.stdin.isatty()
                 and not click.confirm("Buy these again with the next run?", default=False)
             ):
-                click.echo("Nothing was recorded.")
+                say("Nothing was recorded.")
                 return OK
             ledger.jobs.ask_redo(batch.name, (record.job.id for record in chosen), datetime.now(UTC).isoformat())
     again = f"dubbatch run {manifest}" + (" --sandbox" if project.settings.sandbox else "")
-    click.echo(f"Recorded. `{again}` buys {'it' if len(chosen) == 1 else 'them'} again, once.")
+    say(f"Recorded. `{again}` buys {'it' if len(chosen) == 1 else 'them'} again, once.")
     return OK
 
 
@@ -75,9 +76,7 @@ def _chosen(records: Iterable[JobRecord], ids: tuple[str, ...], failed: bool) ->
 def _show(chosen: list[JobRecord]) -> None:
     minutes = [minutes_of(record) for record in chosen]
     for record, length in zip(chosen, minutes, strict=True):
-        click.echo(
-            f"  {record.job.id}  {record.state}  {f'{length:.1f} min' if length is not None else 'length unknown'}"
-        )
+        say(f"  {record.job.id}  {record.state}  {f'{length:.1f} min' if length is not None else 'length unknown'}")
     total = sum(length for length in minutes if length is not None)
     jobs = "1 job" if len(chosen) == 1 else f"{len(chosen)} jobs"
-    click.echo(f"{jobs}, {total:.1f} media minutes will be billed again.")
+    say(f"{jobs}, {total:.1f} media minutes will be billed again.")

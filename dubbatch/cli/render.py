@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import click
-
 from dubbatch.api.addresses import shown
 from dubbatch.batch import RunResult
+from dubbatch.cli.speech import say
 from dubbatch.jobs import JobState
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
@@ -37,7 +36,7 @@ _STATES = (
 
 def show_warnings(warnings: Iterable[str]) -> None:
     for warning in warnings:
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
 
 
 def show_problems(problems: Sequence[Problem], *, quiet: bool = False) -> None:
@@ -45,14 +44,14 @@ def show_problems(problems: Sequence[Problem], *, quiet: bool = False) -> None:
     for problem in problems:
         if quiet and not problem.is_error:
             continue
-        click.echo(f"{problem.severity}: {problem.place}: {problem.message}", err=True)
+        say(f"{problem.severity}: {problem.place}: {problem.message}", err=True)
         if problem.value:
-            click.echo(f"    value:  {problem.value}", err=True)
-        click.echo(f"    remedy: {problem.remedy}", err=True)
+            say(f"    value:  {problem.value}", err=True)
+        say(f"    remedy: {problem.remedy}", err=True)
     counts = Counter(problem.severity for problem in problems)
     if counts:
         told = ", ".join(f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in sorted(counts.items()))
-        click.echo(f"{told} in the manifest.", err=True)
+        say(f"{told} in the manifest.", err=True)
 
 
 def show_plan(plan: Plan, sums: Totals) -> None:
@@ -61,11 +60,11 @@ def show_plan(plan: Plan, sums: Totals) -> None:
     for row in rows:
         length = minutes_of(row.record)
         minutes = f"{length:6.2f}" if length is not None else "     ?"
-        click.echo(f"{row.action:<10} {row.record.job.id:<{width}} {minutes} min  {row.reason}")
+        say(f"{row.action:<10} {row.record.job.id:<{width}} {minutes} min  {row.reason}")
     for removed in plan.removed:
-        click.echo(f"{'removed':<10} {removed:<{width}}             no longer in the manifest; its files stay")
+        say(f"{'removed':<10} {removed:<{width}}             no longer in the manifest; its files stay")
     unknown = f" (and {sums.unknown_minutes} of unknown length)" if sums.unknown_minutes else ""
-    click.echo(
+    say(
         f"{sums.jobs} jobs, {sums.to_send} to send at most: {sums.minutes:.2f} media minutes{unknown}, "
         f"about {span(sums.eta_s)}."
     )
@@ -106,23 +105,23 @@ def _planned_as_json(row: Planned) -> dict[str, Any]:
 def show_status(ledger: Ledger, batch: BatchRow) -> None:
     counts = ledger.jobs.counts(batch.name)
     ended = f", ended {batch.finished_at}" if batch.finished_at else ", not ended (running, or interrupted)"
-    click.echo(f"Batch {batch.name}: {_counted(counts)}")
-    click.echo(f"last run started {batch.started_at}{ended}")
+    say(f"Batch {batch.name}: {_counted(counts)}")
+    say(f"last run started {batch.started_at}{ended}")
     for record in ledger.jobs.all(batch.name):
         if record.present and record.error:
-            click.echo(f"  {record.job.id}  {record.state}: {record.error}")
+            say(f"  {record.job.id}  {record.state}: {record.error}")
             if record.hint:
-                click.echo(f"      {record.hint}")
+                say(f"      {record.hint}")
     if removed := ledger.jobs.removed(batch.name):
-        click.echo(f"  no longer in the manifest: {', '.join(removed)}")
-    click.echo(f"outputs in {batch.output_dir}")
+        say(f"  no longer in the manifest: {', '.join(removed)}")
+    say(f"outputs in {batch.output_dir}")
 
 
 def show_end(result: RunResult, *, quiet: bool) -> None:
     """The last lines of a run; ``quiet`` leaves why it stopped, and the very last."""
     lines = list(_closing_lines(result))
     for line in [*lines[: len(result.causes)], lines[-1]] if quiet else lines:
-        click.echo(line)
+        say(line)
 
 
 def _closing_lines(result: RunResult) -> Iterable[str]:
@@ -146,7 +145,7 @@ def show_config(resolved: Resolved) -> None:
         none = "auto" if option.name == "concurrency" else "-"
         text = none if value is None or value in ((), "") else shown_value(value)
         text = shown(text) if option.name == "base_url" else text
-        click.echo(f"{option.name:<{width}}  {text:<32} {resolved.origins[option.name]}")
+        say(f"{option.name:<{width}}  {text:<32} {resolved.origins[option.name]}")
 
 
 def _counted(counts: Mapping[JobState, int]) -> str:

@@ -10,6 +10,7 @@ import click
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.options import RECORD, manifest_argument, setting_options
 from dubbatch.cli.project import open_project
+from dubbatch.cli.speech import say
 from dubbatch.report.table import write_report
 
 
@@ -21,11 +22,11 @@ def command(manifest: str, **values: Any) -> int:
     project = open_project(manifest, values)
     with project.on_record() as record:
         if record is None:
-            click.echo(f"Batch {project.batch}: no run yet, so there is nothing to report.")
+            say(f"Batch {project.batch}: no run yet, so there is nothing to report.")
             return OK
         ledger, batch = record
         folder = Path(batch.output_dir)
         for path in (folder / "report.csv", folder / "report.json", *project.settings.report):
             write_report(path, ledger, batch.name)
-            click.echo(str(path))
+            say(str(path))
     return OK

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dubbatch.batch import Batch, RunResult
+from dubbatch.cli.audience import while_read
 from dubbatch.cli.exit_codes import MANIFEST, OK, SOME_FAILED, code_of_run, worst
 from dubbatch.cli.options import manifest_argument, setting_options
 from dubbatch.cli.progress import Progress
@@ -45,7 +46,8 @@ def command(manifest: str, **values: Any) -> int:
     if not may_go_on(loaded, project.settings):
         return MANIFEST
     result = _run(project, loaded)
-    show_end(result, quiet=project.settings.quiet)
+    with while_read(sys.stdout):
+        show_end(result, quiet=project.settings.quiet)
     if not result.counts:
         return OK
     code = code_of_run([cause.reason for cause in result.causes], result.counts)

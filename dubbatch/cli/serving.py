@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,14 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from dubbatch.api.credentials import Credentials
-from dubbatch.cli.project import Project
+from dubbatch.cli.project import Project, read_small
 from dubbatch.errors import UsageError
 from dubbatch.sandbox.settings import SandboxSettings
 from dubbatch.service import SANDBOX, Service
 
 _KEYS = ("CHAMELAION_API_KEY", "CHAMELAION_BEARER_TOKEN")
+#: Of ``.env``, in bytes.
+_DOTENV_MAX = 64 << 10
 
 
 @contextmanager
@@ -41,9 +44,12 @@ def credentials() -> Credentials:
 
 
 def _dotenv(path: Path) -> dict[str, str | None]:
+    # A pipe of that name is not waited for, and ${OTHER} is not filled in: a few lines of it make gigabytes.
+    if not path.is_file():
+        return {}
     try:
-        return dotenv_values(path)
-    except (OSError, UnicodeError) as error:
+        return dotenv_values(stream=io.StringIO(read_small(path, _DOTENV_MAX)), interpolate=False)
+    except (OSError, ValueError) as error:
         raise UsageError(
-            f"{path.absolute()} can't be read as text", hint="save it as UTF-8; nothing was sent"
+            f"{path.absolute()} can't be read as text", hint="save it as UTF-8, with the key alone; nothing was sent"
         ) from error

@@ -10,6 +10,7 @@ from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.options import RECORD, manifest_argument, setting_options
 from dubbatch.cli.project import open_project
 from dubbatch.cli.render import show_status
+from dubbatch.cli.speech import say
 
 
 @click.command("status")
@@ -20,7 +21,7 @@ def command(manifest: str, **values: Any) -> int:
     project = open_project(manifest, values)
     with project.on_record() as record:
         if record is None:
-            click.echo(f"Batch {project.batch}: no run yet (looked in {project.ledger}).")
+            say(f"Batch {project.batch}: no run yet (looked in {project.ledger}).")
         else:
             show_status(*record)
     return OK

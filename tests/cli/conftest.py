@@ -34,6 +34,8 @@ class Shell:
 
     folder: Path
     environment: Mapping[str, str]
+    #: What Python is given to run: the command, or a script that does something to it first.
+    program: tuple[str, ...] = ("-m", "dubbatch")
     #: Everything that any command here has printed.
     printed: list[str] = field(default_factory=list)
 
@@ -48,7 +50,7 @@ class Shell:
     def start(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
         """A ``dubbatch`` that goes on; it is killed at the end if it still runs then."""
         with subprocess.Popen(
-            [sys.executable, "-m", "dubbatch", *arguments],
+            [sys.executable, *self.program, *arguments],
             cwd=self.folder,
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,

@@ -57,6 +57,7 @@ OF_ERROR = {
     "LinkExpired": 1,
     "DownloadBroken": 1,
     "OutputChanged": 1,
+    "OutputTooLarge": 1,
     "AddressRefused": 1,
     "ServiceError": 6,
     "ServiceUnreachable": 6,
