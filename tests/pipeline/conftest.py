@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import http.client
 import json
 import os
 import signal
+import sys
 import threading
 import uuid
 import wave
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -55,6 +57,8 @@ class Project:
     sandbox: Sandbox
     #: What the latest run said.
     events: list[Event] = field(default_factory=list)
+    #: Where runs find the service; empty: at the sandbox itself.
+    base_url: str = ""
 
     @property
     def ledger(self) -> Path:
@@ -67,13 +71,13 @@ class Project:
 
     @property
     def service(self) -> Service:
-        return Service(self.sandbox.base_url, Credentials(api_key=self.sandbox.key))
+        return Service(self.base_url or self.sandbox.base_url, Credentials(api_key=self.sandbox.key))
 
     def speak(self, name: str, pitch: str = "") -> Path:
         """Write the voice ``name``: one second, unlike any other unless the pitch is the same."""
         path = self.folder / "voices" / f"{name}.wav"
         path.parent.mkdir(exist_ok=True)
-        hertz = 200 + zlib.crc32((pitch or name).encode()) % 3000
+        hertz = 200 + zlib.crc32((pitch or name).encode()) % 3_000_000 / 1000
         sound = np.sin(2 * np.pi * hertz * np.arange(_VOICE_RATE) / _VOICE_RATE) * 12000
         with wave.open(str(path), "wb") as file:
             file.setparams((1, 2, _VOICE_RATE, 0, "NONE", ""))
@@ -275,6 +279,93 @@ def project(tmp_path: Path, open_project: OpenProject) -> Iterator[Project]:
     project = open_project(tmp_path / "project")
     yield project
     assert project.books.leaks == []
+
+
+#: What the process does, as Python tells it (PEP 578); a hook may raise to refuse it.
+Hook = Callable[[str, tuple[Any, ...]], None]
+Listen = Callable[[Hook], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="session")
+def listen() -> Listen:
+    """Hear audit events for a while: Python's own hooks can't be taken away again."""
+    hooks: list[Hook] = []
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        for hook in hooks:
+            hook(event, arguments)
+
+    @contextmanager
+    def listening(hook: Hook) -> Iterator[None]:
+        hooks.append(hook)
+        try:
+            yield
+        finally:
+            hooks.remove(hook)
+
+    sys.addaudithook(hear)
+    return listening
+
+
+class Door:
+    """A way to the service that can be shut: new connections are refused, those that are open go on."""
+
+    def __init__(self, to: str) -> None:
+        self._to = urlsplit(to)
+        self._server: asyncio.Server | None = None
+        self._port = 0
+        self._passing: set[asyncio.Task[Any]] = set()
+        #: What becomes of bytes on their way to the service; their number stays.
+        self.change: Callable[[bytes], bytes] = bytes
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}{self._to.path}"
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._enter, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    def shut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    async def close(self) -> None:
+        """Shut it, and wait until nobody is on the way any more."""
+        self.shut()
+        for task in self._passing:
+            task.cancel()
+        await asyncio.gather(*self._passing, return_exceptions=True)
+
+    async def _enter(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(self._to.hostname, self._to.port)
+        for way in (_pass_on(reader, back, self.change), _pass_on(there, writer, bytes)):
+            task = asyncio.ensure_future(way)
+            self._passing.add(task)
+            task.add_done_callback(self._passing.discard)
+
+
+async def _pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change: Callable[[bytes], bytes]
+) -> None:
+    try:
+        while chunk := await reader.read(1 << 16):
+            writer.write(change(chunk))
+            await writer.drain()
+    finally:
+        writer.close()
+        with suppress(OSError, asyncio.CancelledError):
+            await writer.wait_closed()
+
+
+@pytest.fixture
+async def door(project: Project) -> AsyncIterator[Door]:
+    """The way that the project's runs take to the service."""
+    door = Door(project.sandbox.base_url)
+    await door.open()
+    project.base_url = door.base_url
+    yield door
+    await door.close()
 
 
 @dataclass

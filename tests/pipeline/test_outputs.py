@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 
 from dubbatch.batch import RunResult
 from dubbatch.jobs import JobState
+from dubbatch.ledger.ledger import Ledger
 from dubbatch.media.checks import check_output
 
 if TYPE_CHECKING:
@@ -107,6 +109,25 @@ def test_trouble_with_downloads_buys_nothing_and_leaves_no_parts(troubled: Troub
     assert [name for name in project.files() if name.endswith(".part")] == []
 
 
+async def test_collect_fetches_a_suspect_output_once_more_and_it_costs_nothing(project: Project) -> None:
+    """The storage's bad day is over: what was finished at the service is not lost by having been suspect."""
+    project.write_jobs("a")
+    project.sandbox.set_faults([{"on": "output", "action": "html"}])
+    await project.run()
+    assert project.states() == {"a": JobState.SUSPECT}
+    project.sandbox.set_faults([])
+
+    result = await project.collect()
+
+    assert result.counts == {JobState.DOWNLOADED: 1}
+    assert project.files()["a.mp4"] == project.served(project.reference("a"))
+    with Ledger(project.ledger) as ledger:
+        output = ledger.outputs.current(project.records()["a"])
+    assert output is not None
+    assert output.path.name == "a.mp4"
+    assert project.billed() == {project.reference("a"): 1}
+
+
 async def test_a_file_in_the_way_is_not_touched_and_the_output_comes_when_it_is_gone(project: Project) -> None:
     """Blocked, with the file's name; moved away, the next run fetches what was paid for, free."""
     project.write_jobs("a", "b")
@@ -188,6 +209,8 @@ async def test_a_renamed_manifest_gets_its_outputs_again_and_nothing_is_billed(p
     assert project.files("spring") == before
     assert project.files() == before
     assert set(project.billed().values()) == {1}
+    report = json.loads((result.output_dir / "report.json").read_text(encoding="utf-8"))
+    assert [job["attempts"] for job in report["jobs"]] == [1, 1]
 
 
 async def test_another_output_template_renames_and_bills_nothing(project: Project) -> None:

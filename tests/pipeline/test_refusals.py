@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dubbatch.events import Event, Sent
+from dubbatch.cli.exit_codes import code_of_run
+from dubbatch.events import Event, JobChanged, Sent
 from dubbatch.jobs import JobState
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.stop import StopReason
+from dubbatch.tracker import poller
 
 if TYPE_CHECKING:
     from tests.pipeline.conftest import Project
@@ -135,9 +137,11 @@ async def test_the_services_own_fault_gets_a_second_attempt_and_others_do_not(pr
     project.sandbox.set_faults([*rules, again])
 
     result = await project.run()
+    told = [event.hint for event in project.events if isinstance(event, JobChanged) and event.job == "own"]
     await project.run()
 
     assert result.counts == {JobState.DOWNLOADED: 2, JobState.FAILED: 2}
+    assert [hint for hint in told if hint] == ["the service's own fault: another attempt follows by itself"]
     assert project.billed() == {
         project.reference("own"): 1,
         project.reference("own", 2): 1,
@@ -177,3 +181,40 @@ async def test_a_wrong_key_is_one_cause(project: Project) -> None:
     result = await project.run(key="key-that-was-revoked")
 
     assert [cause.reason for cause in result.causes] == [StopReason.KEY]
+
+
+async def test_what_runs_comes_home_although_the_tokens_are_used_up_and_exit_says_so(project: Project) -> None:
+    """412 in the middle of long jobs: they are followed to their end, and the code is that of the tokens."""
+    project.sandbox.change(seconds=60.0)
+    project.write_jobs("a", "b", "c", "d")
+    project.sandbox.set_faults([{"on": "post", "action": "answer", "status": 412, "nth": 3, "count": 99}])
+
+    def hook(event: Event) -> None:
+        if isinstance(event, Sent) and event.outcome == "refused":
+            project.sandbox.advance(120)
+
+    result = await project.run(hook=hook, concurrency=3)
+
+    assert result.counts == {JobState.DOWNLOADED: 2, JobState.PENDING: 2}
+    assert code_of_run([cause.reason for cause in result.causes], result.counts) == 5
+    assert len(project.books.posts) <= 4
+
+
+async def test_a_job_that_stalls_is_left_at_the_service_and_taken_up_by_a_later_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten times as long as usual without progress: 9, not sent again, and fetched when it has finished after all."""
+    monkeypatch.setattr(poller, "_STALL_S", 0.3)
+    monkeypatch.setattr(poller, "_STALL_USUAL", 0)
+    project.sandbox.change(seconds=3600.0)
+    project.write_jobs("a")
+
+    first = await project.run()
+    still = await project.run()
+    project.sandbox.advance(7200)
+    late = await project.run()
+
+    assert first.counts == still.counts == {JobState.STALLED: 1}
+    assert code_of_run([cause.reason for cause in first.causes], first.counts) == 9
+    assert late.counts == {JobState.DOWNLOADED: 1}
+    assert project.billed() == {project.reference("a"): 1}

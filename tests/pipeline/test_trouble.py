@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dubbatch.batch import fetched_folder
 from dubbatch.cli.exit_codes import code_of_run
 from dubbatch.events import Event, JobChanged
 from dubbatch.jobs import JobState
@@ -111,11 +112,12 @@ async def test_two_manifests_with_one_folder_and_one_id_do_not_take_the_name_fro
 async def test_a_request_that_can_not_be_asked_for_does_not_keep_the_run_from_its_end(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its GET fails every time: stalled after a while, and another run looks again."""
+    """Neither list nor GET speaks of it: stalled after a while, and another run looks again."""
     monkeypatch.setattr(poller, "_STALL_S", 0.5)
     monkeypatch.setattr(poller, "_STALL_USUAL", 0)
     project.write_jobs("a", "b")
-    project.sandbox.set_faults([{"on": "get", "action": "answer", "status": 500, "reference": project.reference("a")}])
+    silent = {"on": ["get", "list"], "action": "answer", "status": 500, "reference": project.reference("a")}
+    project.sandbox.set_faults([silent])
 
     result = await asyncio.wait_for(project.run(), 20)
 
@@ -135,7 +137,7 @@ async def test_a_folder_where_a_fetched_input_should_lie_concerns_that_job_alone
     """Told about that job, not raised; nothing was sent for it, and the others are done."""
     address = f"{web.origin}/video.mp4"
     place = hashlib.sha256(f"a\n{address}".encode()).hexdigest()[:32]
-    (project.ledger.parent / "fetched" / f"{place}.mp4").mkdir(parents=True)
+    (fetched_folder(project.ledger, "batch") / f"{place}.mp4").mkdir(parents=True)
     project.write(project.row("a", video=address), project.row("b"), project.row("c", video=address))
 
     result = await asyncio.wait_for(project.run(), 20)
