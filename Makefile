@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint check clean
+.PHONY: demo test lint check bench chaos clean
 
 # From a clean state each time: the sandbox's ledger, books and outputs of the last demo go away.
 demo: $(STAMP)
@@ -20,6 +20,17 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 check: lint test
+
+# Figures of the docs, as ratios taken in one run.
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.adoption
+
+# The long form of tests/chaos and of tests/protocol: some 20 minutes, with JOBS, KILLS and SEED to choose.
+JOBS ?= 1000
+KILLS ?= 200
+SEED ?= 1
+chaos: $(STAMP)
+	$(BIN)/python -m benchmarks.chaos --jobs $(JOBS) --kills $(KILLS) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV) manifests/.dubbatch manifests/demo-dubs
