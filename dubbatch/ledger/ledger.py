@@ -8,7 +8,6 @@ about; ``atomic`` makes several changes one. All methods are short and synchrono
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
+from dubbatch.durability import sync_folder
 from dubbatch.errors import LedgerError
 from dubbatch.events import EventHook, JobChanged
 from dubbatch.ledger.account import AccountTable
@@ -119,7 +119,7 @@ def _make_folder(folder: Path) -> None:
         is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         if is_new:
-            _sync(folder.parent)
+            sync_folder(folder.parent)
         marker = folder / ".gitignore"
         if folder.name == ".dubbatch" and not marker.exists():
             marker.write_text("*\n", encoding="utf-8")
@@ -128,14 +128,3 @@ def _make_folder(folder: Path) -> None:
             f"the ledger's folder {folder} can't be made: {error.strerror}",
             hint="make room and its parent writable, or name another place with --ledger; nothing was sent",
         ) from error
-
-
-def _sync(folder: Path) -> None:
-    """Make a folder's new entry outlive a power cut. Windows can't, and needn't."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

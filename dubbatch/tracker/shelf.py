@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from dubbatch.durability import sync_folder
 from dubbatch.errors import DiskError, MediaError
 from dubbatch.jobs import Output
 from dubbatch.media.hashing import sha256_of
@@ -58,7 +59,7 @@ def make_folder(folder: Path) -> None:
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         for made in missing:
-            _sync_folder(made.parent)
+            sync_folder(made.parent)
 
 
 def check_writable(folder: Path) -> None:
@@ -85,14 +86,14 @@ def put_in_place(part: Path, target: Path) -> None:
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, "a file of that name appeared meanwhile")
         part.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
 
 def move_aside(path: Path, aside: Path) -> None:
     """Move an older output to its version name. Raises DiskError."""
     with disk_errors(aside):
         path.replace(aside)
-        _sync_folder(aside.parent)
+        sync_folder(aside.parent)
 
 
 def copy_to_part(source: Path, part: Path) -> None:
@@ -156,14 +157,3 @@ def is_full(error: DiskError) -> bool:
     """Whether the disk is full: room may be made while the run waits."""
     cause = error.__cause__
     return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def _sync_folder(folder: Path) -> None:
-    # Windows can't open a folder; there the rename is durable with the journal.
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
