@@ -16,6 +16,7 @@ from dubbatch.events import BatchStarted, EventHook, Level, Notice
 from dubbatch.jobs import LIVE, JobState
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
+from dubbatch.ledger.lock import is_locked
 from dubbatch.manifest import Manifest
 from dubbatch.plan import Planned
 from dubbatch.planner import Plan
@@ -94,7 +95,10 @@ def finish(name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledge
     """
     now = _now()
     if ledger.path is not None:
-        _clear_fetched(fetched_folder(ledger.path, name))
+        # Also of batches whose run was killed and whose manifest has another name since.
+        for batch in ledger.jobs.batches():
+            if batch == name or not is_locked(ledger.path, batch):
+                _clear_fetched(fetched_folder(ledger.path, batch))
     written = tuple(path for path in reports if _is_written(path, ledger, name, now, stop))
     if written == reports:
         ledger.jobs.finish_batch(name, now)

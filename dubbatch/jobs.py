@@ -65,8 +65,8 @@ LEGAL_CHANGES: Mapping[JobState, frozenset[JobState]] = {
     JobState.PROCESSING: _AT_SERVICE | {JobState.STALLED},
     JobState.STALLED: _AT_SERVICE,
     JobState.COMPLETED: frozenset({JobState.DOWNLOADED, JobState.SUSPECT, JobState.FAILED, JobState.BLOCKED}),
-    # a second attempt, a redo, or a request that came late
-    JobState.FAILED: _AT_SERVICE | {JobState.PENDING, JobState.BLOCKED, JobState.SKIPPED},
+    # a second attempt, a redo, or a request that came late; unsure, where a row of the same work sends it once more
+    JobState.FAILED: _AT_SERVICE | {JobState.PENDING, JobState.UNSURE, JobState.BLOCKED, JobState.SKIPPED},
     # a redo; or collect fetching again what was moved away
     JobState.DOWNLOADED: frozenset({JobState.PENDING, JobState.COMPLETED, JobState.SKIPPED}),
     JobState.SUSPECT: frozenset({JobState.PENDING, JobState.COMPLETED, JobState.SKIPPED}),

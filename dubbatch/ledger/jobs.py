@@ -89,6 +89,10 @@ class JobTable:
         rows = self._db.all("state_counts", batch=batch, selected=int(selected_only))
         return {JobState(row["state"]): row["n"] for row in rows}
 
+    def batches(self) -> list[str]:
+        """The names of all batches that this ledger knows."""
+        return [row["name"] for row in self._db.all("batch_names")]
+
     def removed(self, batch: str) -> list[str]:
         return [row["id"] for row in self._db.all("removed_jobs", batch=batch)]
 

@@ -47,6 +47,9 @@ UPDATE batches SET finished_at = :finished_at WHERE name = :name;
 -- name: batch
 SELECT * FROM batches WHERE name = :name;
 
+-- name: batch_names
+SELECT name FROM batches ORDER BY name;
+
 -- name: batch_of_manifest
 SELECT * FROM batches WHERE manifest = :manifest ORDER BY started_at DESC LIMIT 1;
 

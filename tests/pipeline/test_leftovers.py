@@ -227,6 +227,20 @@ async def test_inputs_that_were_fetched_are_gone_when_the_run_ends(project: Proj
     assert not folder.parent.exists()
 
 
+async def test_inputs_that_a_killed_run_fetched_under_the_manifests_old_name_are_cleared_away(project: Project) -> None:
+    """Nobody runs that batch any more, so nobody else would."""
+    path = project.write_jobs("a")
+    await project.run()
+    left = fetched_folder(project.ledger, "batch") / "0011.mp4"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    path.rename(project.folder / "spring.csv")
+
+    await project.run("spring.csv")
+
+    assert not left.parent.parent.exists()
+
+
 async def test_inputs_of_another_batch_are_left_alone(project: Project) -> None:
     """Its run may be about to upload them."""
     project.write_jobs("a")

@@ -107,3 +107,12 @@ def test_a_run_ends_although_an_unsure_attempt_that_nobody_speaks_of_has_the_onl
 
     protocol.run("first", fates=[Fate(How.RESET, accepted=False)], faults=[silent], death=None, concurrency=1)
     protocol.come_to_the_end()
+
+
+def test_a_job_that_failed_is_unsure_when_the_same_work_is_sent_once_more_for_another_row(protocol: Protocol) -> None:
+    """Both batches have this row; the send of one is refused, the answer to the other's is lost."""
+    begin(protocol, *["one"] * 5)
+    fates = [Fate(How.BAD, accepted=False), Fate(How.RESET, accepted=False)]
+
+    protocol.run_both(fates=fates, faults=[Fault(Trouble.RATE, Way.LIST)], death=None)
+    protocol.come_to_the_end()
