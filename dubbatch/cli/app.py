@@ -104,7 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # The reader of our output (head, less) has gone: nobody is left to tell.
         code = 0
     except Exception as error:  # noqa: BLE001  (the last resort: Python's own would print what is secret)
-        show_mistake(error)
+        # A signal that came up in the import of a library may leave it as another error.
+        if not ending.is_asked:
+            show_mistake(error)
         code = SOME_FAILED
     ending.leave(code if isinstance(code, int) else 0)
 
@@ -146,6 +148,11 @@ class _Ending:
             raise _Interrupted if is_interrupt else _Terminated
         if self._signals > _PATIENT_SIGNALS:
             os._exit(self._code)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a signal has asked for the end."""
+        return self._code is not None
 
     def _leave_at_once(self) -> NoReturn:
         """Exit without unwinding: as safe as ``kill -9``, and nothing has been sent.
