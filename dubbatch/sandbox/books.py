@@ -133,6 +133,10 @@ class Books:
     posts: dict[int, Post] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     leaks: list[Leak] = field(default_factory=list)
+    #: By id of a request that has ended: when an answer first said so.
+    told: dict[str, float] = field(default_factory=dict)
+    #: The longest that a fault hides a request from GET and list, in seconds.
+    most_invisible_s: float = 0.0
     #: The latest time in the journal.
     last_at: float = 0.0
     _references: dict[str, list[str]] = field(default_factory=dict)
@@ -182,6 +186,7 @@ class Books:
             case "request":
                 request = Request(**{**_known(Request, values), "fate": Fate(**_known(Fate, values["fate"]))})
                 self.requests[request.id] = request
+                self.most_invisible_s = max(self.most_invisible_s, request.fate.invisible_s)
                 if request.reference:
                     self._references.setdefault(request.reference, []).append(request.id)
             case "started":
@@ -196,6 +201,8 @@ class Books:
                 self.posts[values["number"]] = replace(self.posts[values["number"]], **_known(Post, values))
             case "call":
                 self.calls.append(Call(**_known(Call, values)))
+            case "told":
+                self.told[values["id"]] = values["at"]
             case "leak":
                 self.leaks.append(Leak(**_known(Leak, values)))
 

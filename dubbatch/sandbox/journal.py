@@ -78,6 +78,11 @@ class Journal:
     def call(self, kind: Kind, at: float, *, asked: str = "", range_: str = "", fault: str = "") -> None:
         self._write("call", kind=kind, at=at, asked=asked, range=range_, fault=fault)
 
+    def told(self, request_id: str, at: float) -> None:
+        """An answer says that the request has ended; noted the first time only."""
+        if request_id not in self.books.told:
+            self._write("told", id=request_id, at=at)
+
     def leak(self, at: float, where: str) -> None:
         self._write("leak", at=at, where=where)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 
@@ -27,4 +26,4 @@ class Links:
         return genuine and now < int(end)
 
     def _signature(self, request_id: str, end: str) -> str:
-        return hmac.new(self._secret, f"{request_id}\n{end}".encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._secret, f"{request_id}\n{end}".encode(), "sha256").hex()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 from dubbatch.sandbox.settings import SandboxSettings
@@ -53,16 +54,17 @@ class FixedQuota:
 
 
 class BucketQuota:
-    """A bucket that holds ``limit`` POSTs and fills up evenly in ``window_s`` seconds."""
+    """A bucket that holds ``depth`` POSTs, into which ``limit`` flow evenly in ``window_s`` seconds."""
 
-    def __init__(self, limit: int, window_s: float) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, window_s: float, depth: int | None = None) -> None:
+        """``depth`` None: as deep as ``limit``."""
+        self._depth = float(depth or limit)
         self._per_second = limit / window_s
-        self._level = float(limit)
+        self._level = self._depth
         self._at = 0.0
 
     def admit(self, now: float) -> float:
-        level = min(float(self._limit), self._level + (now - self._at) * self._per_second)
+        level = min(self._depth, self._level + (now - self._at) * self._per_second)
         if level < 1:
             return (1 - level) / self._per_second
         self._level, self._at = level - 1, now
@@ -72,7 +74,7 @@ class BucketQuota:
 def make_quota(settings: SandboxSettings, counted: Iterable[float]) -> Quota:
     """The account's rate limit, with the POSTs that it has ``counted`` so far (times, ascending)."""
     kinds: dict[str, Callable[[int, float], Quota]]
-    kinds = {"sliding": SlidingQuota, "fixed": FixedQuota, "bucket": BucketQuota}
+    kinds = {"sliding": SlidingQuota, "fixed": FixedQuota, "bucket": partial(BucketQuota, depth=settings.bucket)}
     quota = kinds[settings.window](settings.rate_limit, settings.rate_window_s)
     for at in counted:
         quota.admit(at)

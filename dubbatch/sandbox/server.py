@@ -40,6 +40,7 @@ from dubbatch.sandbox.disturbances import TRANSPORT
 from dubbatch.sandbox.faults import Faults
 from dubbatch.sandbox.journal import Journal
 from dubbatch.sandbox.links import Links
+from dubbatch.sandbox.network import Network
 from dubbatch.sandbox.outputs import Outputs
 from dubbatch.sandbox.service import Service, answer_error
 from dubbatch.sandbox.settings import SandboxSettings
@@ -166,8 +167,9 @@ class Sandbox:
             self._ready.set()
 
     def _app(self) -> Starlette:
+        network = Middleware(Network, self._account)
         routes = [
-            Mount("/api", routes=Service(self._account).routes()),
+            Mount("/api", routes=Service(self._account).routes(), middleware=[network]),
             Mount("/sandbox", routes=Control(self._account).routes()),
         ]
         # A page in a browser could otherwise reach the service under a name that it made lead here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -83,8 +84,12 @@ class Service:
             return account.refuse(refusal)
 
     def _visible(self, requests: list[Request]) -> list[Request]:
-        now = self._account.clock.now()
-        return [request for request in requests if is_visible(request, self._account.settings, now)]
+        """Those of ``requests``, oldest first, that GET and list know by now."""
+        settings, now = self._account.settings, self._account.clock.now()
+        latest_s = settings.lag_s + self._account.journal.books.most_invisible_s
+        # An account has thousands of requests, and only the newest can be invisible.
+        sure = bisect_right(requests, now - latest_s, key=lambda request: request.created_at)
+        return requests[:sure] + [request for request in requests[sure:] if is_visible(request, settings, now)]
 
     def _find(self, asked: str) -> Request:
         books = self._account.journal.books
@@ -104,6 +109,8 @@ class Service:
         shown = describe(request, output_url=link, now=now, nulls=account.settings.nulls)
         if rule is not None and rule.action == "status":
             shown["status"] = rule.word
+        elif request.is_done:
+            account.journal.told(request.id, now)
         return shown
 
 

@@ -34,6 +34,8 @@ class SandboxSettings:
     rate_limit: int = 60
     rate_window_s: float = 60.0
     window: Window = "sliding"
+    #: POSTs that a ``bucket`` holds when it is full; None: as many as ``rate_limit``.
+    bucket: int | None = None
     #: Whether and how a 429 says when to come back.
     retry_after: RetryAfter = "none"
     #: Requests in processing at once, and what becomes of those beyond.
@@ -58,6 +60,8 @@ class SandboxSettings:
     order: Order = "newest"
     #: Which of several requests with one reference a GET by reference returns.
     by_reference: Order = "newest"
+    #: The network: each call under /api arrives, and is answered, up to so many seconds late, by ``seed``.
+    delay_s: float = 0.0
     #: Seconds for which GET and list don't know a new request.
     lag_s: float = 0.0
     #: Whether fields without a value are sent as null instead of not at all.
@@ -73,6 +77,8 @@ class SandboxSettings:
         for field, least in _LEAST.items():
             if getattr(self, field) < least:
                 raise UsageError(f"the sandbox's {field} must be at least {least}")
+        if self.bucket is not None and self.bucket < 1:
+            raise UsageError("the sandbox's bucket must be at least 1")
         if not 0 <= self.jitter <= 1:
             raise UsageError("the sandbox's jitter must be between 0 and 1")
         if not self.key:
@@ -100,6 +106,7 @@ _LEAST: dict[str, float] = {
     "pickup_s": 0,
     "page_size": 1,
     "max_page_size": 1,
+    "delay_s": 0,
     "lag_s": 0,
     "link_life_s": 0,
     "max_file_bytes": 1,

@@ -46,6 +46,18 @@ def test_posts_beyond_the_rate_limit_are_refused(
     assert [post.status for post in sandbox.books.posts.values()] == [200, 200, 429, 200]
 
 
+def test_a_bucket_may_be_less_deep_than_the_limit(open_sandbox: Open, connect: Connect, upload: Upload) -> None:
+    """What it holds may come at once; the limit is only how fast it fills up."""
+    sandbox = open_sandbox(rate_limit=60, rate_window_s=60_000, window="bucket", bucket=2)
+    client = connect(sandbox)
+    for _ in range(2):
+        upload(client)
+    with pytest.raises(RateLimitError):
+        upload(client)
+    sandbox.advance(1001)
+    upload(client)
+
+
 def test_a_wrong_post_counts_and_a_get_does_not(open_sandbox: Open, connect: Connect) -> None:
     """The rate limit is asked before the body is read; looking is free."""
     client = connect(open_sandbox(rate_limit=1))
@@ -156,7 +168,8 @@ def test_quick_jobs_take_about_a_second() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"concurrency": 0}, {"rate_limit": 0}, {"jitter": 2}, {"port": 70000}, {"key": ""}, {"lag_s": -1}]
+    "wrong",
+    [{"concurrency": 0}, {"rate_limit": 0}, {"jitter": 2}, {"port": 70000}, {"key": ""}, {"lag_s": -1}, {"bucket": 0}],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     """A sentence for a person, not a service that hangs."""

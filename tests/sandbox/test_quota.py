@@ -33,10 +33,11 @@ def times_of(steps: list[int]) -> list[float]:
         (SlidingQuota(3, 10), [0, 1, 9, 10, 11, 19]),
         (FixedQuota(3, 10), [0, 1, 9, 10, 11, 12]),
         (BucketQuota(2, 8), [0, 1, 4, 8]),
+        (BucketQuota(2, 8, depth=1), [0, 4, 8]),
     ],
 )
 def test_each_kind_admits_its_own_pattern(quota: Quota, admitted_at: list[int]) -> None:
-    """Three in ten seconds (two in eight), asked at once, near the border, and every second."""
+    """Three in ten seconds (two in eight; a bucket may hold less), asked at once, near the border, and every second."""
     asked: list[int] = {
         SlidingQuota: [0, 1, 9, 9, 10, 11, 12, 19],
         FixedQuota: [0, 1, 9, 9, 10, 11, 12, 13, 19],
@@ -52,10 +53,10 @@ def test_a_sliding_window_never_has_too_many(steps: list[int]) -> None:
     assert all(later - sooner >= 10 for sooner, later in zip(good, good[5:], strict=False))
 
 
-@given(STEPS, st.sampled_from(["sliding", "fixed", "bucket"]))
-def test_who_waits_as_told_is_admitted(steps: list[int], window: Window) -> None:
+@given(STEPS, st.sampled_from(["sliding", "fixed", "bucket"]), st.sampled_from([None, 1, 3]))
+def test_who_waits_as_told_is_admitted(steps: list[int], window: Window, bucket: int | None) -> None:
     """The wait that a refusal names is long enough, whatever came before."""
-    quota = make_quota(SandboxSettings(rate_limit=5, rate_window_s=10, window=window), ())
+    quota = make_quota(SandboxSettings(rate_limit=5, rate_window_s=10, window=window, bucket=bucket), ())
     for at in times_of(steps):
         wait_s = quota.admit(at)
     assert wait_s == 0 or quota.admit(at + wait_s + 1e-6) == 0

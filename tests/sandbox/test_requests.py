@@ -89,3 +89,18 @@ def test_a_new_request_can_be_invisible_for_a_while(open_sandbox: Open, connect:
     sandbox.advance(31)
     assert client.lipsync.requests.retrieve("late").id == request_id
     assert ids(client.lipsync.requests.list(reference_id="late")) == [request_id]
+
+
+def test_only_what_is_new_is_invisible_in_a_long_list(open_sandbox: Open, connect: Connect, upload: Upload) -> None:
+    """Older requests are there, one that a fault hides for longer is not, whatever came after it."""
+    sandbox = open_sandbox(lag_s=30)
+    client = connect(sandbox)
+    old = upload(client)
+    sandbox.set_faults([{"on": "post", "action": "invisible", "seconds": 100, "nth": 1}])
+    hidden = upload(client)
+    later = upload(client)
+    sandbox.advance(31)
+    newest = upload(client)
+    assert ids(client.lipsync.requests.list()) == [later, old]
+    sandbox.advance(100)
+    assert ids(client.lipsync.requests.list()) == [newest, later, hidden, old]
