@@ -136,7 +136,7 @@ class Asking:
         return self._away.reached
 
     def _silent(self, started: float, error: ServiceError) -> None:
-        self._away = self._away.failed(started)
+        self._away = self._away.failed(started, self._clock())
         if self._away.give_up(self._clock()):
             silence_s = self._clock() - (self._away.since_s or 0.0)
             self._stop.everything(

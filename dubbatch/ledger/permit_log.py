@@ -74,6 +74,10 @@ class SqlitePermitLog:
             raise
         return wait_s
 
+    async def renew(self, reference: str) -> None:
+        """The POST of the last permit for ``reference`` leaves only now: it counts from now."""
+        await asyncio.to_thread(self._renew, reference)
+
     async def pause(self, seconds: float) -> None:
         """Grant nothing to anyone for ``seconds`` from now; a longer pause in force stays."""
         now_s = self._clock()
@@ -103,14 +107,21 @@ class SqlitePermitLog:
             paused_until_s = _one(db, "SELECT until_s FROM pause")
             wait_s = rate.wait_s(
                 now_s,
-                newest_s=_one(db, "SELECT max(at_s) FROM permits"),
-                oldest_s=_one(db, "SELECT at_s FROM permits ORDER BY at_s DESC LIMIT 1 OFFSET ?", rate.limit - 1),
+                last_of_burst_s=_last(db, rate.at_once),
+                last_of_limit_s=_last(db, rate.limit),
                 paused_until_s=now_s if paused_until_s is None else paused_until_s,
             )
             if wait_s > 0:
                 return None, wait_s
             done = db.execute("INSERT INTO permits (at_s, reference) VALUES (?, ?)", (now_s, reference))
             return done.lastrowid, 0.0
+
+    def _renew(self, reference: str) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE permits SET at_s = ? WHERE number = (SELECT max(number) FROM permits WHERE reference = ?)",
+                (self._clock(), reference),
+            )
 
     def _pause(self, since_s: float, until_s: float) -> None:
         with self._transaction() as db:
@@ -185,6 +196,11 @@ class SqlitePermitLog:
             db.close()
             raise
         return db
+
+
+def _last(db: sqlite3.Connection, number: int) -> float | None:
+    """When the ``number``-th last permit was granted."""
+    return _one(db, "SELECT at_s FROM permits ORDER BY at_s DESC LIMIT 1 OFFSET ?", number - 1)
 
 
 def _one(db: sqlite3.Connection, query: str, *values: object) -> float | None:

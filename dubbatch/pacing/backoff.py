@@ -49,20 +49,24 @@ class Away:
     reached: bool = False
     #: When the first try of the present silence began; None: the last call was answered.
     since_s: float | None = None
-    #: Calls without an answer in this silence.
+    #: Tries without an answer in this silence, one after the other: calls that were made at once are one try.
     failures: int = 0
+    #: When the last of them was noticed.
+    noticed_s: float = 0.0
 
     def answered(self) -> Away:
         return Away(reached=True)
 
-    def failed(self, started_s: float) -> Away:
-        """A call that began at ``started_s`` got no answer.
+    def failed(self, started_s: float, noticed_s: float) -> Away:
+        """A call that began at ``started_s`` turned out, at ``noticed_s``, to have got no answer.
 
         The silence is counted from that beginning, not from the last answer: a run that had nothing to
         ask for an hour has not been without an answer for an hour.
         """
         since_s = started_s if self.since_s is None else min(self.since_s, started_s)
-        return replace(self, since_s=since_s, failures=self.failures + 1)
+        if self.failures and started_s < self.noticed_s:
+            return replace(self, since_s=since_s)
+        return replace(self, since_s=since_s, failures=self.failures + 1, noticed_s=noticed_s)
 
     def pause_s(self, jitter: float = 1.0) -> float:
         """Seconds to wait before the next try: up to 5 s if never reached, else growing to 60 s."""

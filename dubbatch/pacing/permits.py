@@ -6,7 +6,7 @@ permit of one run counts for the others, and for the next run. A permit can't be
 back: once a POST may have left, the server may have counted it.
 
 What the service answers comes back here: :meth:`Permits.accepted` and
-:meth:`Permits.refused`, which also says whether a 429 was about the rate or the slots.
+:meth:`Permits.refused`, which also says whether a 429 is surely about the rate.
 """
 
 from __future__ import annotations
@@ -20,14 +20,21 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dubbatch.pacing.backoff import delay_s
-from dubbatch.pacing.rate import Blame, Rate, RateEstimate, blame
+from dubbatch.pacing.rate import MARGIN, Rate, RateEstimate, is_used_up
 from dubbatch.pacing.stop import Stopped
+
+
+async def _at_once() -> None:
+    pass
+
 
 #: How long a log remembers references (design, section 5, point 5).
 KEPT_S = 3600.0
 
-_BACKOFF_BASE_S = 1.0
-_BACKOFF_CAP_S = 60.0
+#: Of the pause after a 429 without Retry-After, in sends spread evenly: a bucket has one more by then.
+_BACKOFF_SENDS = 2
+#: Share of the margin between permit and POST that is let go.
+_LATE = 1 / 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,9 @@ class PermitLog(Protocol):
         If the caller is cancelled, nothing was granted.
         """
 
+    async def renew(self, reference: str) -> None:
+        """The POST of the last permit for ``reference`` leaves only now: it counts from now."""
+
     async def pause(self, seconds: float) -> None:
         """Grant nothing to anyone for ``seconds`` from now; a longer pause in force stays."""
 
@@ -74,12 +84,25 @@ class MemoryPermitLog:
         now_s = self._clock()
         while self._grants and self._grants[0][0] < now_s - max(KEPT_S, rate.window_s):
             self._grants.popleft()
-        newest_s = self._grants[-1][0] if self._grants else None
-        oldest_s = self._grants[-rate.limit][0] if len(self._grants) >= rate.limit else None
-        wait_s = rate.wait_s(now_s, newest_s=newest_s, oldest_s=oldest_s, paused_until_s=self._paused_until_s)
+        wait_s = rate.wait_s(
+            now_s,
+            last_of_burst_s=self._last(rate.at_once),
+            last_of_limit_s=self._last(rate.limit),
+            paused_until_s=self._paused_until_s,
+        )
         if wait_s == 0:
             self._grants.append((now_s, reference))
         return wait_s
+
+    async def renew(self, reference: str) -> None:
+        granted = next((grant for grant in reversed(self._grants) if grant[1] == reference), None)
+        if granted is not None:
+            self._grants.remove(granted)
+            self._grants.append((self._clock(), reference))
+
+    def _last(self, number: int) -> float | None:
+        """When the ``number``-th last permit was granted."""
+        return self._grants[-number][0] if len(self._grants) >= number else None
 
     async def pause(self, seconds: float) -> None:
         self._paused_until_s = max(self._paused_until_s, self._clock() + seconds)
@@ -97,7 +120,8 @@ class PermitStatistics:
     """What is believed about the rate now, and how long the first in the queue still waits."""
 
     limit: int
-    paced: bool
+    #: How many may leave at the same moment.
+    at_once: int
     waiting_s: float
 
 
@@ -129,17 +153,33 @@ class Permits:
         self._refusals = 0
         self._backing_off_until_s = clock()
         self._due_s = clock()
+        #: When permits were granted whose POSTs have not left yet.
+        self._granted_s: dict[str, float] = {}
 
-    async def take(self, reference: str) -> None:
+    async def take(self, reference: str, ready: Callable[[], Awaitable[object]] = _at_once) -> None:
         """Wait for a permit to POST ``reference`` now. Take it last, right before the POST.
 
+        ``ready`` is awaited first, and again after each wait: what else must hold when the POST leaves.
         Cancelling it is safe: no permit was taken then. Raises Stopped after :meth:`stop`, LedgerError
         if the log can't be used.
         """
         async with self._turn:
+            await ready()
             while (wait_s := await self._ask(reference)) > 0:
                 self._due_s = self._clock() + wait_s
                 await self._rest(wait_s)
+                await ready()
+            self._granted_s[reference] = self._clock()
+
+    async def leaves(self, reference: str) -> None:
+        """The POST of ``reference`` leaves now. Call it right before: its permit counts from then.
+
+        The margin is for the network. What was done between permit and POST may have taken as long, on a
+        busy host. May raise LedgerError.
+        """
+        kept_s = self._clock() - self._granted_s.pop(reference, self._clock())
+        if kept_s > _LATE * MARGIN * self._estimate.window_s:
+            await self._log.renew(reference)
 
     async def _ask(self, reference: str) -> float:
         if self._stopping.is_set():
@@ -161,12 +201,12 @@ class Permits:
         self._refusals = 0
         self._estimate = self._estimate.after_accepted()
 
-    async def refused(self, retry_after_s: float | None = None) -> Blame:
-        """The service answered 429: pause, and say which limit it was about.
+    async def refused(self, retry_after_s: float | None = None) -> bool:
+        """The service answered 429: pause. Whether it is surely about the rate, because that is used up.
 
-        Retry-After pauses all runs on the host, for exactly that long from now. Without it this run
-        backs off, longer each time, until a send is accepted. If the slots are to blame, tell them;
-        the rate has learned nothing then. May raise LedgerError.
+        Else the slots find out what it was about, and :meth:`was_rate` is told if it was the rate all the
+        same. Retry-After pauses all runs on the host, for exactly that long from now. Without it this run
+        backs off, longer each time, until a send is accepted. May raise LedgerError.
         """
         now_s = self._clock()
         # A send that left before an earlier 429 came back tells nothing new.
@@ -176,18 +216,24 @@ class Permits:
         if is_news or retry_after_s is not None:
             self._backing_off_until_s = now_s + delay_s(
                 self._refusals,
-                base_s=_BACKOFF_BASE_S,
-                cap_s=_BACKOFF_CAP_S,
+                base_s=_BACKOFF_SENDS * self._estimate.spacing_s,
+                cap_s=self._estimate.window_s,
                 jitter=self._jitter(),
                 retry_after_s=retry_after_s,
             )
         if retry_after_s is not None:
             await self._log.pause(retry_after_s)
         rate = self._estimate.rate
-        culprit = blame(await self._log.used(rate.window_s), rate.limit)
-        if is_news and culprit is Blame.RATE:
-            self._estimate = self._estimate.after_refused()
-        return culprit
+        used = await self._log.used(rate.window_s)
+        if not is_used_up(used, rate.limit):
+            return False
+        if is_news:
+            self._estimate = self._estimate.after_refused(used)
+        return True
+
+    async def was_rate(self) -> None:
+        """A refusal inside our own limit turned out to be about the rate. May raise LedgerError."""
+        self._estimate = self._estimate.after_refused(await self._log.used(self._estimate.rate.window_s))
 
     def stop(self) -> None:
         """Grant nothing more: those who wait, and those who come, get Stopped."""
@@ -196,4 +242,4 @@ class Permits:
     def statistics(self) -> PermitStatistics:
         """A snapshot."""
         waiting_s = max(0.0, self._due_s - self._clock()) if self._turn.locked() else 0.0
-        return PermitStatistics(self._estimate.limit, self._estimate.paced, waiting_s)
+        return PermitStatistics(self._estimate.limit, self._estimate.rate.at_once, waiting_s)

@@ -8,7 +8,6 @@ to be: it starts at the user's setting and learns from 429s.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 #: Share of the window that is added to it. The server counts arrivals, and the network delays some
 #: more than others: with none, a strict client was seen to exceed the limit in half of its windows.
@@ -18,42 +17,55 @@ _USED_UP = 0.9
 _SHRINK = 0.75
 #: The limit grows back by this share of the setting for each window's worth of accepted sends.
 _GROW = 1 / 30
+#: Share of the permits used when a bucket ran empty that is sent at once from then on. It held fewer
+#: than were used, because some of those were refused; and it is not always full.
+_BURST = 1 / 4
 #: Shorter waits than this only spin: clocks differ by as much.
 _SHORTEST_WAIT_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most ``limit`` permits in any ``window_s`` seconds, and ``spacing_s`` between any two."""
+    """At most ``limit`` permits in any ``window_s`` seconds, and at most ``burst`` in a ``burst``'s share of them.
+
+    Both are sliding windows of one mean rate: the second never asks more of a token bucket that holds
+    ``burst`` than it has.
+    """
 
     limit: int
     window_s: float
-    spacing_s: float = 0.0
+    #: None: the whole limit may leave at once.
+    burst: int | None = None
 
-    def wait_s(self, now_s: float, *, newest_s: float | None, oldest_s: float | None, paused_until_s: float) -> float:
+    @property
+    def burst_window_s(self) -> float:
+        """The share of the window in which ``burst`` permits may be granted."""
+        return self.window_s * self.at_once / self.limit
+
+    @property
+    def at_once(self) -> int:
+        """How many permits may be granted at the same moment."""
+        return self.limit if self.burst is None else min(self.burst, self.limit)
+
+    def wait_s(
+        self, now_s: float, *, last_of_burst_s: float | None, last_of_limit_s: float | None, paused_until_s: float
+    ) -> float:
         """Seconds until the next permit may be granted; 0.0: now.
 
-        ``newest_s`` is when the last permit was granted and ``oldest_s`` when the ``limit``-th last was
-        (None: there are not so many). All times are of one clock.
+        ``last_of_limit_s`` is when the ``limit``-th last permit was granted, ``last_of_burst_s`` the
+        ``at_once``-th last (None: there are not so many). All times are of one clock.
         """
         free_s = paused_until_s
-        if newest_s is not None and self.spacing_s > 0:
-            free_s = max(free_s, newest_s + self.spacing_s)
-        if oldest_s is not None:
-            free_s = max(free_s, oldest_s + self.window_s)
+        if last_of_burst_s is not None:
+            free_s = max(free_s, last_of_burst_s + self.burst_window_s)
+        if last_of_limit_s is not None:
+            free_s = max(free_s, last_of_limit_s + self.window_s)
         return 0.0 if free_s <= now_s else max(_SHORTEST_WAIT_S, free_s - now_s)
 
 
-class Blame(StrEnum):
-    """Which of its two limits the service means by a 429: the text is the same for both."""
-
-    RATE = "rate"
-    SLOTS = "slots"
-
-
-def blame(used: int, limit: int) -> Blame:
-    """Which limit a 429 is about: rate if 90 % or more of the permits are used, else slots; never both."""
-    return Blame.RATE if used >= _USED_UP * limit else Blame.SLOTS
+def is_used_up(used: int, limit: int) -> bool:
+    """Whether so many of the permits are used that a 429 is about the rate: 90 % or more."""
+    return used >= _USED_UP * limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +73,17 @@ class RateEstimate:
     """How many sends a window the service takes from us; ``ceiling`` is the user's setting.
 
     A 429 inside our own limit means that the server's window is of another kind, or that someone
-    shares the account. The first one spreads the permits evenly: a bucket of any depth refills as fast
-    as they come then, and nothing is lost, because a burst only helps in the first window. Those that
-    still come shrink the limit; accepted sends let it grow back, slowly.
+    shares the account. The first ones shorten the bursts, down to permits that are spread evenly: a
+    bucket of any depth refills as fast as they come then, and little is lost, because a burst only
+    helps in the first window. Those that still come shrink the limit; accepted sends let it grow back,
+    slowly.
     """
 
     ceiling: int
     window_s: float
     limit: int
-    paced: bool = False
+    #: None: no bursts were refused yet.
+    burst: int | None = None
     #: Sends accepted since the limit last changed.
     accepted: int = 0
 
@@ -86,13 +100,19 @@ class RateEstimate:
     @property
     def rate(self) -> Rate:
         """What to hold now, with the margin."""
-        window_s = self.window_s * (1 + MARGIN)
-        return Rate(self.limit, window_s, window_s / self.limit if self.paced else 0.0)
+        return Rate(self.limit, self.window_s * (1 + MARGIN), self.burst)
 
-    def after_refused(self) -> RateEstimate:
-        """A send was refused for its rate."""
-        if not self.paced:
-            return replace(self, paced=True, accepted=0)
+    @property
+    def spacing_s(self) -> float:
+        """Seconds between two sends that are spread evenly, at the user's setting."""
+        return self.window_s / self.ceiling
+
+    def after_refused(self, used: int) -> RateEstimate:
+        """A send was refused for its rate, when ``used`` permits of the window were used."""
+        if self.burst is None:
+            return replace(self, burst=max(1, int(min(used, self.limit) * _BURST)), accepted=0)
+        if self.burst > 1:
+            return replace(self, burst=self.burst // 2, accepted=0)
         return replace(self, limit=max(1, int(self.limit * _SHRINK)), accepted=0)
 
     def after_accepted(self) -> RateEstimate:

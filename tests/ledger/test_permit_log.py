@@ -75,11 +75,24 @@ async def test_permits_are_granted_up_to_the_limit_and_again_when_the_window_has
 
 
 async def test_permits_keep_their_spacing(log: SqlitePermitLog, clock: Clock) -> None:
-    spaced = Rate(60, 60.0, 1.0)
+    spaced = Rate(60, 60.0, burst=1)
 
     assert await log.grant(spaced, "a") == 0
     clock.now_s += 0.25
     assert await log.grant(spaced, "b") == 0.75
+
+
+async def test_a_permit_whose_post_leaves_later_counts_from_then(log: SqlitePermitLog, clock: Clock) -> None:
+    """The last one of its reference: an earlier one was another POST's."""
+    a_day = Rate(3, 100.0)
+    for reference in ("a", "b", "a"):
+        await log.grant(a_day, reference)
+        clock.now_s += 10
+
+    await log.renew("a")
+
+    assert [(one.reference, one.age_s) for one in await log.recent()] == [("a", 30.0), ("b", 20.0), ("a", 0.0)]
+    assert await log.grant(a_day, "c") == 70
 
 
 async def test_a_permit_of_one_run_counts_for_the_next(log: SqlitePermitLog, path: Path, clock: Clock) -> None:

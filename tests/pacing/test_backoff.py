@@ -38,39 +38,49 @@ def test_a_negative_retry_after_is_no_pause() -> None:
 
 
 def test_a_service_never_reached_is_given_up_after_30_seconds() -> None:
-    away = Away().failed(100.0).failed(110.0)
+    away = Away().failed(100.0, 101.0).failed(110.0, 111.0)
 
     assert not away.give_up(129.9)
     assert away.give_up(130.0)
 
 
 def test_a_service_reached_before_is_given_up_after_30_minutes_without_one_answer() -> None:
-    away = Away().answered().failed(100.0)
+    away = Away().answered().failed(100.0, 101.0)
 
     assert not away.give_up(100 + 1799.9)
     assert away.give_up(100 + 1800.0)
 
 
 def test_one_answer_ends_the_silence() -> None:
-    away = Away().answered().failed(100.0).failed(900.0).answered()
+    away = Away().answered().failed(100.0, 101.0).failed(900.0, 901.0).answered()
 
     assert not away.give_up(10**6)
     assert away.pause_s() == 0
-    assert not away.failed(5000.0).give_up(5000.0 + 1799)
+    assert not away.failed(5000.0, 5001.0).give_up(5000.0 + 1799)
 
 
 def test_hours_without_a_question_are_no_silence() -> None:
-    away = Away().answered().failed(36_000.0)
+    away = Away().answered().failed(36_000.0, 36_001.0)
 
     assert not away.give_up(36_060.0)
+
+
+def test_calls_that_were_made_at_once_are_one_try() -> None:
+    """Eight sends under way when the network breaks are not eight tries: the pause would be a minute at once."""
+    away = Away().answered()
+    for noticed_s in range(101, 109):
+        away = away.failed(100.0, noticed_s)
+    assert (away.failures, away.since_s) == (1, 100.0)
+
+    assert away.failed(102.0, 110.0).failures == 2
 
 
 @pytest.mark.parametrize(("reached", "cap_s"), [(False, 5.0), (True, 60.0)])
 def test_pauses_grow_to_a_minute_once_reached_and_stay_short_before(reached: bool, cap_s: float) -> None:
     away = Away(reached=reached)
     pauses = []
-    for _ in range(10):
-        away = away.failed(0.0)
+    for try_s in range(10):
+        away = away.failed(try_s, try_s)
         pauses.append(away.pause_s())
 
     assert pauses[0] == 1.0

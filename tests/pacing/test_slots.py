@@ -1,166 +1,20 @@
-"""Slots against simulated services: one that refuses a job too many, one that lets it queue."""
+"""Slots in virtual time: their order, how they end, and what each answer teaches."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dubbatch.pacing.slots import SlotEstimate, Slots
+from dubbatch.pacing.slot_estimate import SlotEstimate
+from dubbatch.pacing.slots import Slot, Slots
 from dubbatch.pacing.stop import Stopped
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
-JOB_S = 120.0
-LOOK_S = 5.0
-
-
-@dataclass
-class Service:
-    """``plan`` jobs at once; one too many is refused, or waits if it ``queues``."""
-
-    plan: int
-    queues: bool = False
-    #: A job stays queued at least so long, room or not.
-    lag_s: float = 2.0
-    refused: int = 0
-    queued: int = 0
-    processing: int = 0
-    #: The most jobs beyond the plan after the first hour.
-    overfull: int = 0
-    dice: random.Random = field(default_factory=lambda: random.Random(7))
-    freed: asyncio.Condition = field(default_factory=asyncio.Condition)
-
-    def post(self) -> bool:
-        if not self.queues and self.queued + self.processing >= self.plan:
-            self.refused += 1
-            return False
-        self.queued += 1
-        return True
-
-    async def work(self) -> None:
-        await asyncio.sleep(self.lag_s)
-        async with self.freed:
-            await self.freed.wait_for(lambda: self.processing < self.plan)
-            self.queued -= 1
-            self.processing += 1
-        await asyncio.sleep(self.dice.uniform(0.8, 1.2) * JOB_S)
-        async with self.freed:
-            self.processing -= 1
-            self.freed.notify_all()
-
-
-async def dub(slots: Slots, service: Service, jobs: int) -> float:
-    """Send ``jobs`` jobs as a scheduler does, look every few seconds; the seconds that it took."""
-
-    async def one() -> None:
-        while True:
-            slot = await slots.acquire()
-            await asyncio.sleep(0.1)
-            accepted = service.post()
-            await asyncio.sleep(0.1)
-            if accepted:
-                break
-            slots.refused(slot)
-            await asyncio.sleep(1.0)  # the permits back off
-        slots.accepted()
-        await service.work()
-        slots.release()
-
-    async def look() -> None:
-        while True:
-            await asyncio.sleep(LOOK_S)
-            slots.observe(queued=service.queued, processing=service.processing)
-            if asyncio.get_running_loop().time() > 3600:
-                service.overfull = max(service.overfull, service.queued + service.processing - service.plan)
-
-    looking = asyncio.create_task(look())
-    await asyncio.gather(*(one() for _ in range(jobs)))
-    looking.cancel()
-    return asyncio.get_running_loop().time()
-
-
-@pytest.mark.parametrize("plan", [1, 2, 3, 4, 5, 8, 13, 20])
-def test_a_service_that_refuses_does_so_at_most_twice_as_often_as_it_has_slots(run_virtually: Run, plan: int) -> None:
-    service, jobs = Service(plan), 20 * plan + 20
-
-    took_s = run_virtually(dub(Slots(), service, jobs))
-
-    assert service.refused <= 2 * plan
-    assert took_s <= 1.2 * JOB_S * (jobs / plan + 1)
-
-
-@pytest.mark.parametrize(("remembered", "ceiling"), [(40, None), (None, 40), (2, None)])
-def test_a_wrong_guess_to_start_with_costs_as_little(
-    run_virtually: Run, remembered: int | None, ceiling: int | None
-) -> None:
-    service = Service(plan=8)
-
-    took_s = run_virtually(dub(Slots(ceiling, remembered=remembered), service, 160))
-
-    assert service.refused <= 16
-    assert took_s <= 1.25 * JOB_S * 21
-
-
-@pytest.mark.parametrize("plan", [1, 2, 4, 7, 20])
-def test_where_jobs_queue_only_those_ahead_wait_and_no_slot_idles(run_virtually: Run, plan: int) -> None:
-    service, slots, jobs = Service(plan, queues=True), Slots(), 60 * plan
-
-    took_s = run_virtually(dub(slots, service, jobs))
-
-    assert service.overfull <= 2 + 1  # one growing look may be under way
-    assert slots.statistics().capacity in (plan, plan - 1, None)
-    assert took_s <= 1.1 * JOB_S * (jobs / plan + 1)
-
-
-def test_a_service_slow_to_start_jobs_is_not_taken_for_a_full_one(run_virtually: Run) -> None:
-    """Jobs stay queued for two looks, though there is room for all of them."""
-    service = Service(plan=16, queues=True, lag_s=11.0)
-
-    took_s = run_virtually(dub(Slots(), service, 320))
-
-    assert took_s <= 1.1 * (JOB_S + 11) * 21
-
-
-@pytest.mark.parametrize("queues", [False, True])
-@pytest.mark.parametrize(("before", "after"), [(8, 3), (3, 8)])
-def test_a_plan_that_changes_is_followed(run_virtually: Run, queues: bool, before: int, after: int) -> None:
-    service, slots = Service(before, queues=queues), Slots()
-
-    async def main() -> int:
-        asyncio.get_running_loop().call_later(3000, setattr, service, "plan", after)
-        dubbing = asyncio.create_task(dub(slots, service, 1000))
-        await asyncio.sleep(14_000)
-        limit = slots.statistics().limit
-        dubbing.cancel()
-        return limit
-
-    limit = run_virtually(main())
-
-    expected = after + 2 if queues else after
-    assert expected <= limit <= expected + 1
-    assert service.refused <= 3 * (before + after)
-
-
-def test_a_number_from_the_user_is_never_exceeded(run_virtually: Run) -> None:
-    slots, most = Slots(3), []
-
-    async def main() -> None:
-        service = Service(plan=50)
-        dubbing = asyncio.create_task(dub(slots, service, 60))
-        while not dubbing.done():
-            await asyncio.sleep(1)
-            most.append(slots.statistics().used)
-        await dubbing
-
-    run_virtually(main())
-
-    assert max(most) == 3
 
 
 def test_attempts_that_an_earlier_run_left_at_the_service_take_slots(run_virtually: Run) -> None:
@@ -179,28 +33,12 @@ def test_attempts_that_an_earlier_run_left_at_the_service_take_slots(run_virtual
     assert run_virtually(main()) == (False, True)
 
 
-def test_what_was_learned_is_where_the_next_run_starts(run_virtually: Run) -> None:
-    async def main() -> tuple[int | None, int, int]:
-        first, second = Service(6), Service(6)
-        slots = Slots()
-        await dub(slots, first, 40)
-        learned = slots.statistics().learned
-        await dub(Slots(remembered=learned), second, 40)
-        return learned, first.refused, second.refused
-
-    learned, _, refused = run_virtually(main())
-
-    assert learned == 6
-    assert refused <= 3
-
-
 def test_those_who_wait_get_their_slots_in_their_order_even_if_some_give_up(run_virtually: Run) -> None:
     async def main() -> list[int]:
         slots, order = Slots(1), []
 
         async def one(number: int) -> None:
-            await slots.acquire()
-            slots.accepted()
+            slots.accepted(await slots.acquire())
             order.append(number)
             await asyncio.sleep(1)
             slots.release()
@@ -231,10 +69,8 @@ def test_stop_wakes_those_who_wait_and_refuses_those_who_come(run_virtually: Run
 def test_a_lost_answer_and_another_refusal_teach_nothing(run_virtually: Run) -> None:
     async def main() -> tuple[int, int, int | None]:
         slots = Slots()
-        await slots.acquire()
-        await slots.acquire()
-        slots.unsure()
-        slots.withdraw()
+        slots.unsure(await slots.acquire())
+        slots.withdraw(await slots.acquire())
         statistics = slots.statistics()
         return statistics.used, statistics.limit, statistics.learned
 
@@ -247,7 +83,7 @@ def test_ending_a_slot_that_nobody_holds_is_a_mistake_that_shows() -> None:
     with pytest.raises(RuntimeError, match="released"):
         slots.release()
     with pytest.raises(RuntimeError, match="answer"):
-        slots.accepted()
+        slots.accepted(Slot())
 
 
 @pytest.mark.parametrize(("ceiling", "queue_ahead"), [(0, 2), (-3, 2), (4, -1)])
@@ -258,7 +94,14 @@ def test_numbers_that_allow_nothing_are_refused(ceiling: int, queue_ahead: int) 
 
 def accept(estimate: SlotEstimate, *held: int) -> SlotEstimate:
     for at_service in held:
-        estimate = estimate.after_accepted(at_service)
+        estimate = estimate.after_accepted(at_service, heard_then=estimate.heard)
+    return estimate
+
+
+def refuse(estimate: SlotEstimate, *held: int) -> SlotEstimate:
+    """Refused, tried again, and refused again."""
+    for at_service in held:
+        estimate = estimate.after_refused(at_service, heard_then=estimate.heard)
     return estimate
 
 
@@ -277,20 +120,53 @@ def test_a_round_that_never_filled_the_limit_proves_nothing() -> None:
     assert accept(SlotEstimate.start(), *[2] * 50).limit == 4
 
 
-def test_a_refusal_sets_the_limit_to_what_was_in_use_and_patience_tries_one_more() -> None:
-    estimate = accept(SlotEstimate.start(), 1, 2, 3, 4, 5).after_refused(5, 8)
-    assert estimate.limit == 5
+def test_a_refusal_that_nothing_explains_is_tried_again_by_one_send_at_a_time() -> None:
+    estimate = refuse(accept(SlotEstimate.start(), 1, 2, 3, 4, 5), 5)
 
-    assert accept(estimate, *[5] * 19).limit == 5
-    assert accept(estimate, *[5] * 20).limit == 6
+    assert (estimate.limit, estimate.unanswered_limit, estimate.unexplained) == (8, 1, 5)
+
+
+def test_accepted_beside_as_many_jobs_as_before_it_was_the_rate() -> None:
+    """The slots have learned nothing then; a job more or less since teaches nothing either."""
+    before = accept(SlotEstimate.start(), 1, 2, 3, 4, 5)
+    tried = accept(refuse(before, 5), 4, 5)
+    explained = accept(tried, 6)
+
+    assert (tried.unexplained, tried.for_rate) == (5, 0)
+    assert (explained.unexplained, explained.for_rate, explained.limit, explained.refusals) == (None, 1, 8, 0)
+
+
+def test_refused_again_it_is_the_slots_and_patience_tries_one_more() -> None:
+    estimate = refuse(accept(SlotEstimate.start(), 1, 2, 3, 4, 5), 5, 5)
+    assert (estimate.limit, estimate.unexplained, estimate.for_rate) == (5, None, 0)
+
+    assert accept(estimate, *[5] * 79).limit == 5
+    assert accept(estimate, *[5] * 80).limit == 6
+
+
+def test_where_the_plan_is_known_to_be_full_one_refusal_says_so() -> None:
+    estimate = accept(refuse(accept(SlotEstimate.start(), 1, 2, 3, 4, 5), 5, 5), *[5] * 80)
+
+    assert (refuse(estimate, 5).limit, refuse(estimate, 5).unexplained) == (5, None)
+    assert refuse(estimate, 2).unexplained == 2
+
+
+def test_many_more_jobs_than_were_refused_show_that_it_was_the_rate_after_all() -> None:
+    """A few more don't: of those that we count, some may have ended."""
+    estimate = refuse(SlotEstimate.start(remembered=12), 6, 6)
+
+    assert accept(estimate, 7, 8, 9).for_rate == 0
+    assert accept(estimate, 7, 8, 9, 10).for_rate == 1
 
 
 def test_refusals_of_one_burst_count_once_and_a_late_acceptance_counts() -> None:
     estimate = accept(SlotEstimate.start(), 1, 2, 3, 4)
-    burst = estimate.after_refused(4, 8)
+    then = estimate.heard
+    burst = refuse(estimate, 4)
 
-    assert burst.after_refused(4, 8).after_refused(3, 8) == burst
-    assert burst.after_accepted(5).limit == 5
+    assert burst.after_refused(4, heard_then=then).after_refused(3, heard_then=then) == burst
+    assert burst.after_accepted(5, heard_then=then).unexplained == 5
+    assert refuse(burst, 4).after_accepted(5, heard_then=then).limit == 5
 
 
 def test_no_conclusion_is_drawn_from_jobs_that_are_about_to_start() -> None:
@@ -310,8 +186,7 @@ def test_jobs_that_go_on_waiting_show_the_capacity() -> None:
 
 
 news = st.one_of(
-    st.tuples(st.just("accepted"), st.integers(1, 100), st.just(0)),
-    st.tuples(st.just("refused"), st.integers(0, 100), st.integers(1, 100)),
+    st.tuples(st.sampled_from(["accepted", "refused"]), st.integers(1, 100), st.integers(0, 3)),
     st.tuples(st.just("observed"), st.integers(0, 100), st.integers(0, 100)),
 )
 
@@ -328,9 +203,9 @@ def test_the_limit_is_at_least_one_and_at_most_the_ceiling_whatever_happens(
     estimate = SlotEstimate.start(ceiling, remembered=remembered, queue_ahead=queue_ahead)
     for what, one, other in story:
         if what == "accepted":
-            estimate = estimate.after_accepted(one)
+            estimate = estimate.after_accepted(one, heard_then=max(0, estimate.heard - other))
         elif what == "refused":
-            estimate = estimate.after_refused(one, other)
+            estimate = estimate.after_refused(one, heard_then=max(0, estimate.heard - other))
         else:
             estimate = estimate.after_observed(queued=one, processing=other)
 
