@@ -7,7 +7,8 @@ is settled before it may be sent again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,6 +17,9 @@ from dubbatch.jobs import ACCEPTED, LIVE, Attempt, JobRecord, JobState, Outcome,
 from dubbatch.ledger.database import Database
 from dubbatch.ledger.jobs import JobTable
 from dubbatch.ledger.rows import attempt_from_row, attempt_to_row, send_from_row
+
+#: Which of several attempts for identical work is best: finished before running before unsure.
+_SERVING = (JobState.COMPLETED, *sorted(LIVE, key=list(JobState).index, reverse=True))
 
 
 class AttemptTable:
@@ -35,6 +39,13 @@ class AttemptTable:
 
     def with_fingerprint(self, fingerprint: str) -> list[Attempt]:
         return [attempt_from_row(row) for row in self._db.all("attempts_with_fingerprint", fingerprint=fingerprint)]
+
+    def with_fingerprints(self, fingerprints: Iterable[str]) -> dict[str, list[Attempt]]:
+        """The attempts of a page of works; a work without any is left out."""
+        found: dict[str, list[Attempt]] = {}
+        for row in self._db.all("attempts_with_fingerprints", fingerprints=json.dumps(list(fingerprints))):
+            found.setdefault(row["fingerprint"], []).append(attempt_from_row(row))
+        return found
 
     def to_settle(self, batch: str) -> list[Attempt]:
         return [attempt_from_row(row) for row in self._db.all("attempts_to_settle", batch=batch)]
@@ -123,6 +134,11 @@ class AttemptTable:
             self._jobs.carry(attempt.reference, attempt.state, error=attempt.error, hint=attempt.hint)
         return attempt
 
+    def update_all(self, attempts: Iterable[Attempt]) -> list[Attempt]:
+        """Record what the service says of several attempts, in one commit; each as it stands then."""
+        with self._db.atomic():
+            return [self.update(attempt) for attempt in attempts]
+
     def adopt(self, record: JobRecord, attempt: Attempt) -> Attempt:
         """Take over a request found in the account (or presumed there) for a job that has no attempt yet."""
         with self._db.atomic():
@@ -200,10 +216,9 @@ def _epoch_s(asked_at: str) -> float:
 
 
 def serving(attempts: Sequence[Attempt]) -> Attempt | None:
-    """The attempt, of several for identical work, that serves all its jobs: finished before running before unsure."""
-    order = (JobState.COMPLETED, *sorted(LIVE, key=list(JobState).index, reverse=True))
-    candidates = [attempt for attempt in attempts if attempt.state in order]
-    return min(candidates, key=lambda attempt: order.index(attempt.state), default=None)
+    """The attempt, of several for identical work, that serves all its jobs."""
+    candidates = [attempt for attempt in attempts if attempt.state in _SERVING]
+    return min(candidates, key=lambda attempt: _SERVING.index(attempt.state), default=None)
 
 
 def next_number(attempts: Sequence[Attempt]) -> int:

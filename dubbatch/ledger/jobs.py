@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from dubbatch.errors import LedgerError
@@ -27,6 +28,16 @@ class BatchRow:
     columns: str
     started_at: str
     finished_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with one job, and what to do about it."""
+
+    job: str
+    state: JobState
+    error: str
+    hint: str
 
 
 class JobTable:
@@ -66,12 +77,41 @@ class JobTable:
         row = self._db.one("job", batch=batch, id=job)
         return record_from_row(row) if row else None
 
+    def several(self, batch: str, ids: Iterable[str]) -> dict[str, JobRecord]:
+        """Those of a page of jobs that the ledger knows, by id."""
+        rows = self._db.all("jobs_with_ids", batch=batch, ids=json.dumps(list(ids)))
+        return {row["id"]: record_from_row(row) for row in rows}
+
     def all(self, batch: str) -> Iterator[JobRecord]:
         """Every job in the manifest's order, removed rows last; read in pages, so memory stays flat."""
-        left, position, job = 0, -1, ""
-        while rows := self._db.all("jobs_after", batch=batch, left=left, position=position, id=job, limit=_PAGE):
+        for left in (0, 1):
+            yield from self._paged("jobs_after", batch=batch, left=left)
+
+    def pending(self, batch: str) -> Iterator[JobRecord]:
+        """What a run is to send, in the manifest's order; read in pages. The order of sending is ``by_turn``'s."""
+        return self._paged("pending_after", batch=batch)
+
+    def count_pending(self, batch: str) -> int:
+        """How many ``pending`` has."""
+        row = self._db.one("count_pending", batch=batch)
+        return int(row["n"]) if row else 0
+
+    def _paged(self, query: str, **values: Value) -> Iterator[JobRecord]:
+        """A query's rows after a position and an id, page after page: an OFFSET would walk over all before it."""
+        position, job = -1, ""
+        while rows := self._db.all(query, position=position, id=job, limit=_PAGE, **values):
             yield from map(record_from_row, rows)
-            left, position, job = 1 - rows[-1]["present"], rows[-1]["position"], rows[-1]["id"]
+            position, job = rows[-1]["position"], rows[-1]["id"]
+
+    def troubles(self, batch: str) -> list[Trouble]:
+        """What is wrong with which job, in the manifest's order; the rows themselves are not read."""
+        rows = self._db.all("job_troubles", batch=batch)
+        return [Trouble(row["id"], JobState(row["state"]), row["error"], row["hint"]) for row in rows]
+
+    def others(self, batch: str, ids: Collection[str]) -> dict[str, bool]:
+        """The jobs that are not among ``ids``, in the order of ``all``: id -> whether the manifest had it until now."""
+        rows = self._db.all("job_ids", batch=batch)
+        return {row["id"]: bool(row["present"]) for row in rows if row["id"] not in ids}
 
     def by_turn(self, batch: str, limit: int, offset: int = 0) -> list[JobRecord]:
         """The jobs to send, ``offset`` of them left out: priority, then longest media, then the manifest's order."""

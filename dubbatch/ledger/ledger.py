@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from dubbatch.ledger.database import Database
 from dubbatch.ledger.jobs import JobTable
 from dubbatch.ledger.media import MediaTable
 from dubbatch.ledger.outputs import OutputTable
+from dubbatch.ledger.worker import WorkerThread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class Ledger:
 class LedgerThread:
     """Runs the ledger's methods in one worker thread, in the order they were asked for.
 
-    A call that was begun is finished even when its caller is cancelled: an answer that
+    A call that was asked for is made even when its caller is cancelled: an answer that
     the service gave must reach the disk. Changes are told to the hook on the event loop,
     after their commit.
     """
@@ -89,12 +89,11 @@ class LedgerThread:
     def __init__(self, ledger: Ledger, hook: EventHook) -> None:
         self.ledger = ledger
         self._hook = hook
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._thread = WorkerThread("ledger")
 
     async def __call__(self, method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
-        call = loop.run_in_executor(self._thread, partial(self._call, method, *args, **kwargs))
-        result, changes = await asyncio.shield(call)
+        result, changes = await loop.run_in_executor(self._thread, partial(self._call, method, *args, **kwargs))
         for change in changes:
             self._hook(change)
         return result
@@ -109,8 +108,8 @@ class LedgerThread:
         return result, self.ledger.drain_changes()
 
     def close(self) -> None:
-        """Wait for what was begun."""
-        self._thread.shutdown(wait=True)
+        """Wait for what was asked for; who forgets it may lose that."""
+        self._thread.shutdown()
 
 
 def _make_folder(folder: Path) -> None:

@@ -17,6 +17,8 @@ class KnownMedia:
     sha256: str
     #: None: could not be read as media.
     duration_s: float | None
+    #: By which an upload proves that it is this content; empty: a dubbatch that had none has read the file.
+    checksum: str = ""
 
 
 class MediaTable:
@@ -36,6 +38,7 @@ class MediaTable:
             inode=media.inode,
             sha256=media.sha256,
             duration_s=media.duration_s,
+            checksum=media.checksum,
         )
 
     def forget(self, path: Path) -> None:

@@ -17,7 +17,7 @@ UPDATE account SET looked_up_to = :looked_up_to, newest_first = :newest_first;
 
 -- name: usual_times
 -- Latest attempts that ended well, for how long this account's jobs take.
-SELECT created_at, finished_at FROM attempts
+SELECT created_at, finished_at FROM attempts INDEXED BY attempts_finished
 WHERE state = 'completed' AND finished_at <> '' AND created_at <> ''
 ORDER BY finished_at DESC LIMIT 50;
 
@@ -66,11 +66,30 @@ ON CONFLICT (batch, id) DO UPDATE SET
 -- name: job
 SELECT * FROM jobs WHERE batch = :batch AND id = :id;
 
+-- name: jobs_with_ids
+SELECT * FROM jobs WHERE batch = :batch AND id IN (SELECT value FROM json_each(:ids));
+
+-- name: job_troubles
+SELECT id, state, error, hint FROM jobs WHERE batch = :batch AND present = 1 AND error <> ''
+ORDER BY 1 - present, position, id;
+
 -- name: jobs_after
--- The batch in the manifest's order, removed rows last; a page.
+-- Those of the batch that are in the manifest, or have left it, in its order; a page.
 SELECT * FROM jobs
-WHERE batch = :batch AND (1 - present, position, id) > (:left, :position, :id)
-ORDER BY 1 - present, position, id LIMIT :limit;
+WHERE batch = :batch AND 1 - present = :left AND (position, id) > (:position, :id)
+ORDER BY position, id LIMIT :limit;
+
+-- name: pending_after
+-- What a run is to send, in the manifest's order; a page. The present ones in the index's own words, so that it serves.
+SELECT * FROM jobs
+WHERE batch = :batch AND 1 - present = 0 AND (position, id) > (:position, :id) AND state = 'pending' AND selected = 1
+ORDER BY position, id LIMIT :limit;
+
+-- name: count_pending
+SELECT count(*) AS n FROM jobs WHERE batch = :batch AND state = 'pending' AND present = 1 AND selected = 1;
+
+-- name: job_ids
+SELECT id, present FROM jobs WHERE batch = :batch ORDER BY 1 - present, position, id;
 
 -- name: jobs_by_turn
 -- Who is sent next (design, section 6, "Order"). A row that left the manifest is never sent.
@@ -82,7 +101,8 @@ ORDER BY priority DESC, length_s DESC, position LIMIT :limit OFFSET :offset;
 SELECT * FROM jobs WHERE reference = :reference AND reference <> '' ORDER BY batch, position;
 
 -- name: jobs_to_fetch
-SELECT * FROM jobs WHERE batch = :batch AND state = 'completed' ORDER BY position LIMIT :limit;
+-- By this index only the few are read that wait: SQLite thinks that to read the whole batch takes less.
+SELECT * FROM jobs INDEXED BY jobs_by_turn WHERE batch = :batch AND state = 'completed' ORDER BY position LIMIT :limit;
 
 -- name: change_job
 UPDATE jobs SET state = :state, error = :error, hint = :hint, reference = :reference WHERE batch = :batch AND id = :id;
@@ -102,17 +122,23 @@ SELECT * FROM attempts WHERE stem = :stem ORDER BY n;
 -- name: attempts_with_fingerprint
 SELECT * FROM attempts WHERE fingerprint = :fingerprint ORDER BY created_at DESC, reference;
 
+-- name: attempts_with_fingerprints
+SELECT * FROM attempts WHERE fingerprint IN (SELECT value FROM json_each(:fingerprints)) ORDER BY created_at DESC, reference;
+
 -- name: attempts_to_settle
 -- What a crash left in the air, and what no answer came for; also of another batch, if it serves a job of this one.
+-- By the state, which few have: the plus signs keep SQLite from walking over the batch.
 SELECT * FROM attempts
 WHERE state IN ('submitting', 'unsure')
-  AND (batch = :batch OR reference IN (SELECT reference FROM jobs WHERE batch = :batch))
+  AND (+batch = :batch OR EXISTS (SELECT 1 FROM jobs WHERE jobs.reference = attempts.reference AND jobs.reference <> ''
+                                  AND +jobs.batch = :batch))
 ORDER BY reference;
 
 -- name: attempts_to_follow
 SELECT * FROM attempts
 WHERE state IN ('queued', 'processing', 'stalled')
-  AND (batch = :batch OR reference IN (SELECT reference FROM jobs WHERE batch = :batch))
+  AND (+batch = :batch OR EXISTS (SELECT 1 FROM jobs WHERE jobs.reference = attempts.reference AND jobs.reference <> ''
+                                  AND +jobs.batch = :batch))
 ORDER BY created_at, reference;
 
 -- name: attempts_to_save
@@ -206,10 +232,10 @@ DELETE FROM parts WHERE path = :path;
 SELECT * FROM media WHERE path = :path;
 
 -- name: put_media
-INSERT INTO media (path, size, mtime_ns, inode, sha256, duration_s)
-VALUES (:path, :size, :mtime_ns, :inode, :sha256, :duration_s)
+INSERT INTO media (path, size, mtime_ns, inode, sha256, duration_s, checksum)
+VALUES (:path, :size, :mtime_ns, :inode, :sha256, :duration_s, :checksum)
 ON CONFLICT (path) DO UPDATE SET
-  size = :size, mtime_ns = :mtime_ns, inode = :inode, sha256 = :sha256, duration_s = :duration_s;
+  size = :size, mtime_ns = :mtime_ns, inode = :inode, sha256 = :sha256, duration_s = :duration_s, checksum = :checksum;
 
 -- name: forget_media
 DELETE FROM media WHERE path = :path;

@@ -292,3 +292,31 @@ def test_a_persons_word_is_recorded_once(ledger: Ledger, begin: Begin, make_reco
 
     assert ledger.jobs.open_redos("b") == {"a"}
     assert ledger.jobs.open_redos("c") == {"b"}
+
+
+def test_a_page_of_jobs_is_read_at_once(
+    ledger: Ledger, begin: Callable[..., list[JobRecord]], make_record: Callable[..., JobRecord]
+) -> None:
+    """Those that are known, by id; and those that a manifest no longer has, once as news."""
+    a, b = begin([make_record("a"), make_record("b")])
+
+    assert ledger.jobs.several("b", ["b", "never", "a"]) == {"a": a, "b": b}
+    assert ledger.jobs.several("b", []) == ledger.jobs.several("another", ["a"]) == {}
+    assert ledger.jobs.others("b", {"a"}) == {"b": True}
+    begin([a])
+    assert ledger.jobs.others("b", {"a"}) == {"b": False}
+
+
+def test_what_is_to_be_sent_is_read_in_pages_and_counted(
+    ledger: Ledger, begin: Callable[..., list[JobRecord]], make_record: Callable[..., JobRecord]
+) -> None:
+    """In the manifest's order, without what has left it, is not asked for, or has begun."""
+    names = [f"j{n}" for n in range(1_101)]
+    begin([make_record(name) for name in ("gone", *names)])
+    records = begin([make_record(name) for name in names], unselected=["j3"])
+    ledger.jobs.change(records[5], JobState.BLOCKED)
+
+    assert [record.job.id for record in ledger.jobs.pending("b")] == [n for n in names if n not in ("j3", "j5")]
+    assert ledger.jobs.count_pending("b") == 1_099
+    assert ledger.jobs.count_pending("another") == 0
+    assert [record.job.id for record in ledger.jobs.all("b")] == [*names, "gone"]

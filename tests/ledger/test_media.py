@@ -15,9 +15,10 @@ def test_a_file_is_remembered_by_its_path_and_the_newest_look_counts(ledger: Led
     ledger.media.put(known)
     assert ledger.media.get(known.path) == known
 
-    ledger.media.put(replace(known, sha256="11", duration_s=2.5))
+    newer = replace(known, sha256="11", duration_s=2.5, checksum="22")
+    ledger.media.put(newer)
 
-    assert ledger.media.get(known.path) == replace(known, sha256="11", duration_s=2.5)
+    assert ledger.media.get(known.path) == newer
     assert ledger.media.get(Path("/media/other.mp4")) is None
 
 

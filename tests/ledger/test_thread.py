@@ -88,3 +88,20 @@ async def test_a_call_that_was_begun_is_finished_though_its_caller_is_cancelled(
     thread.close()
 
     assert ledger.jobs.counts("b") == {JobState.BLOCKED: 1}
+
+
+async def test_a_call_that_was_asked_for_is_made_though_its_caller_is_cancelled_before(
+    thread: LedgerThread, ledger: Ledger, record: JobRecord
+) -> None:
+    """It waited for its turn."""
+    go_on = threading.Event()
+    before = asyncio.create_task(thread(go_on.wait, 5))
+    call = asyncio.create_task(thread(ledger.jobs.change, record, JobState.BLOCKED))
+    await asyncio.sleep(0)
+    call.cancel()
+    go_on.set()
+    await before
+    thread.close()
+
+    assert call.cancelled()
+    assert ledger.jobs.counts("b") == {JobState.BLOCKED: 1}
