@@ -26,6 +26,8 @@ class Listing:
         self._client = client
         self._asking = asking
         self.newest_first = newest_first
+        #: What the last page said that the whole list holds, and how many a page at its start held.
+        self._total = self._size = 0
         #: List calls made so far.
         self.calls = 0
         #: False once the service's filter was seen to let other references in, or to leave one out.
@@ -37,25 +39,65 @@ class Listing:
         Ends at the first page that brings nothing new, whatever ``total`` says: a count may be wrong, and
         a service may ignore ``offset``. Raises ServiceError where the service won't answer.
         """
+        if first is None and self.newest_first is False and self._total > self._size > 0:
+            # The end of a list that was read before is where it was, or a little further on.
+            start = self._total - max(1, self._size * 3 // 4)
+            last = await self._from(start)
+            if self.newest_first is False and last:
+                async for page in self._towards_start(last, start, 0):
+                    yield page
+                return
         first = first or await self._page(0)
-        size = first.held
+        self._size = first.held
         self.newest_first = order_of(first.requests, self.newest_first)
-        is_oldest_first = self.newest_first is False and 0 < size < first.total
-        seen_ids: set[str] = set() if is_oldest_first else {request.id for request in first.requests}
-        if not is_oldest_first:
+        if self.newest_first is False and 0 < first.held < first.total:
+            async for page in self._towards_start([], first.total, first.held):
+                yield page
             yield first
-        offset, total = (first.total if is_oldest_first else size), first.total
-        while size and (offset > size if is_oldest_first else offset < total):
-            start = max(size, offset - size) if is_oldest_first else offset
-            page = await self._page(start, offset - start if is_oldest_first else PAGE_SIZE)
+        else:
+            async for page in self._towards_end(first):
+                yield page
+
+    async def _towards_end(self, first: Page) -> AsyncIterator[Page]:
+        yield first
+        seen_ids = {request.id for request in first.requests}
+        offset, total = first.held, first.total
+        while first.held and offset < total:
+            page = await self._page(offset)
             new_ids = {request.id for request in page.requests} - seen_ids
             if not new_ids:
                 break
             yield page
             seen_ids |= new_ids
-            offset, total = (start if is_oldest_first else offset + page.held), page.total
-        if is_oldest_first:
-            yield first
+            offset, total = offset + page.held, page.total
+
+    async def _from(self, start: int) -> list[Page]:
+        """The pages from ``start`` to the list's end; the last of them first."""
+        pages: list[Page] = []
+        offset = start
+        while not pages or (pages[0].held and offset < pages[0].total):
+            page = await self._page(offset)
+            self.newest_first = order_of(page.requests, self.newest_first)
+            offset += page.held
+            pages.insert(0, page)
+        return [page for page in pages if page.held]
+
+    async def _towards_start(self, last: Sequence[Page], end: int, floor: int) -> AsyncIterator[Page]:
+        """``last``, and the pages before them, from ``end`` back to ``floor``."""
+        seen_ids: set[str] = set()
+        for page in last:
+            yield page
+            seen_ids |= {request.id for request in page.requests}
+        offset = end
+        while offset > floor:
+            start = max(floor, offset - self._size)
+            page = await self._page(start, offset - start)
+            new_ids = {request.id for request in page.requests} - seen_ids
+            if not new_ids:
+                break
+            yield page
+            seen_ids |= new_ids
+            offset = start
 
     async def with_reference(self, reference: str) -> list[Request]:
         """Every request that carries ``reference``, by the service's own filter; one question, not repeated here.
@@ -110,14 +152,17 @@ class Listing:
     async def first_page(self) -> Page:
         """The page at the start of the list: how many requests there are, and how many a page holds."""
         page = await self._page(0)
+        self._size = page.held
         self.newest_first = order_of(page.requests, self.newest_first)
         return page
 
     async def _page(self, offset: int, limit: int = PAGE_SIZE, reference: str | None = None) -> Page:
         self.calls += 1
-        return await self._asking.until_answered(
+        page = await self._asking.until_answered(
             lambda: self._client.list_requests(limit=limit, offset=offset, reference_id=reference)
         )
+        self._total = page.total if reference is None else self._total
+        return page
 
 
 def _prove_whole(distinct_ids: int, total: int) -> None:

@@ -117,6 +117,26 @@ async def test_who_stops_reading_early_asks_for_no_more(
     assert listing.calls == 2
 
 
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+@pytest.mark.parametrize("size", [2, 7, 10])
+async def test_a_list_that_was_read_before_takes_one_call_to_its_newest_end(
+    sandbox: Sandbox, references: list[str], listing: Listing, order: str, size: int
+) -> None:
+    """However many older requests the account has, and in either order; the rest comes page by page, once."""
+    sandbox.change(order=order, max_page_size=size, page_size=size)
+    await read(listing)
+    before = listing.calls
+    async for page in listing.from_newest():
+        newest = page
+        break
+    pages = await read(listing)
+    ids = [request.id for page in pages for request in page.requests]
+
+    assert listing.calls - before == 1 + len(pages)
+    assert references[-1] in {request.reference_id for request in newest.requests}
+    assert len(ids) == len(set(ids)) == len(references)
+
+
 @pytest.mark.parametrize("size", [1, 2, 100])
 async def test_all_requests_with_one_reference_are_found(
     sandbox: Sandbox, references: list[str], listing: Listing, size: int
@@ -172,6 +192,21 @@ async def test_a_list_that_grows_while_it_is_read_hides_nothing_that_was_there(n
     ids = {int(request.id) for page in pages for request in page.requests}
 
     assert set(range(50)) <= ids
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("new", [0, 1, 9, 35])
+async def test_what_came_since_the_last_reading_is_read_too(newest_first: bool, new: int) -> None:
+    """With the newest page first, also when more came than a page holds."""
+    service: Any = Shifting(40, 0, page=10, newest_first=newest_first)
+    listing = Listing(service, Asking(Stop()))
+    await read(listing)
+    service.ids += range(40, 40 + new)
+
+    pages = await read(listing)
+
+    assert {int(request.id) for page in pages for request in page.requests} == set(range(40 + new))
+    assert str(39 + new) in {request.id for request in pages[0].requests}
 
 
 @pytest.mark.parametrize("newest_first", [True, False])

@@ -8,7 +8,7 @@ What ends an attempt is decided here; fetching its output is the downloader's.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -16,14 +16,12 @@ from dubbatch.api.wire import Request, epoch_s
 from dubbatch.errors import RequestNotFound, ServiceError
 from dubbatch.events import Level
 from dubbatch.jobs import Attempt, JobState
-from dubbatch.listing import seen
 from dubbatch.pacing.holders import Holders
+from dubbatch.pacing.poll_schedule import PollSchedule
 from dubbatch.run import Run
-from dubbatch.settlement import Stranger, choose, may_try_again, progressed, recognise
-from dubbatch.stop import StopReason
+from dubbatch.settlement import choose, may_try_again, progressed
+from dubbatch.tracker.strangers import Strangers
 
-#: Up to so many attempts, asking for each reference is cheaper than reading the list.
-_FEW = 2
 #: So often in a row, and the list's filter is taken to be wrong.
 _OFTEN = 3
 _ONE_MORE = "the service's own fault: another attempt follows by itself"
@@ -37,10 +35,14 @@ class _Followed:
     attempt: Attempt
     #: Monotonic time of the last sign of progress.
     since: float
+    #: Monotonic time of its acceptance; minus infinity: it is older than this run, and may have ended long ago.
+    accepted: float
     #: When the service first said that it does not know the request; None: it does.
     missing_since: float | None = None
     #: It was stalled when this run began: one look, and again only if something has moved.
     was_stalled: bool = False
+    #: Answers in a row that told it to wait. One may be of a moment ago, when the service had just accepted it.
+    told_queued: int = 0
 
 
 class Poller:
@@ -51,10 +53,12 @@ class Poller:
         self._holders = holders
         self._observe = observe
         self._following: dict[str, _Followed] = {}
-        self._strangers: set[str] = set()
+        self._strangers = Strangers(run)
         #: Answers of the list's filter, one after the other, that left out a request that is there.
         self._left_out = 0
         self._draining = False
+        self._schedule = PollSchedule(run.settings.poll_interval_s)
+        self._patience_s = _STALL_S
         #: Fresh links by reference, until the downloader takes them.
         self.links: dict[str, str] = {}
 
@@ -65,7 +69,9 @@ class Poller:
         was_stalled = attempt.state is JobState.STALLED
         if not was_stalled:
             self._holders.occupy(attempt.reference)
-        self._following[attempt.reference] = _Followed(attempt, self._run.clock(), was_stalled=was_stalled)
+        now = self._run.clock()
+        accepted = -math.inf if attempt.created_at else now
+        self._following[attempt.reference] = _Followed(attempt, now, accepted, was_stalled=was_stalled)
         self._run.news.tell()
 
     def followed(self) -> int:
@@ -78,15 +84,23 @@ class Poller:
 
     async def run(self) -> None:
         """Ask round after round. Returns when drained, or when the run leaves. Raises LedgerError."""
-        stop = self._run.stop
+        stop, clock = self._run.stop, self._run.clock
+        await self._learn()
+        begun = clock()
         while not stop.leaves:
             ticket = self._run.news.ticket()
             if not self._following:
                 if self._draining:
                     return
                 await stop.unless_leaving(ticket.wait())
+                begun = clock()
                 continue
-            await stop.unless_leaving(self._run.sleep_for(self._run.settings.poll_interval_s))
+            due = self._schedule.next_s(begun, (followed.accepted for followed in self._following.values()))
+            if (wait_s := due - clock()) > 0:
+                # No longer than an interval: what is followed by then may be due sooner.
+                await stop.unless_leaving(self._run.sleep_for(min(wait_s, self._schedule.interval_s)))
+                continue
+            begun = clock()
             # What was asked for when the run leaves is not waited for: a service that is silent would hold it up.
             await stop.unless_leaving(self.ask_once())
 
@@ -101,12 +115,24 @@ class Poller:
         except ServiceError as error:
             self._run.notice(Level.WARNING, f"the states could not be asked for: {error.message}", error.hint)
             return
-        for reference, answer in answers.items():
-            await self._hear(self._following[reference], answer)
+        before = len(self._following)
+        news = [self._news(reference, told) for reference, told in answers.items() if isinstance(told, Request)]
+        # In one commit: the sooner it is known what has ended, the sooner the slots are free.
+        moved = {attempt.reference: attempt for attempt in news if self._is_progress(attempt)}
+        self._take_in(await self._run.ledger(self._run.books.attempts.update_all, moved.values()))
+        for attempt in news:
+            if attempt.reference not in moved:
+                await self._hear(self._following[attempt.reference], attempt)
+        for reference, asked in answers.items():
+            if not isinstance(asked, Request):
+                await self._miss(self._following[reference], asked, self._run.clock())
+        if len(self._following) < before:
+            await self._learn()
         for reference in [reference for reference in self._following if reference not in answers]:
             await self._bear_silence(self._following[reference])
-        states = [followed.attempt.state for followed in self._following.values()]
-        self._observe(states.count(JobState.QUEUED), states.count(JobState.PROCESSING))
+        waiting = sum(followed.told_queued > 1 for followed in self._following.values())
+        processing = sum(followed.attempt.state is JobState.PROCESSING for followed in self._following.values())
+        self._observe(waiting, processing)
 
     async def _ask(self) -> dict[str, Request | float]:
         """What the service says of each attempt now, or when it was asked for one that it does not know.
@@ -115,7 +141,8 @@ class Poller:
         """
         by_id = {followed.attempt.request_id: reference for reference, followed in self._following.items()}
         answers: dict[str, Request | float] = {}
-        if len(by_id) > _FEW:
+        # Of one attempt, the list's filter tells as much as the list.
+        if len(by_id) > 1:
             pages = 0
             async for page in self._run.listing.from_newest():
                 pages += 1
@@ -123,7 +150,7 @@ class Poller:
                     if request.id in by_id:
                         answers[by_id[request.id]] = request
                     else:
-                        await self._meet(request)
+                        await self._strangers.meet(request, self._attempt_of(request.reference_id))
                 missing = len(by_id) - len(answers)
                 if missing <= pages:
                     break
@@ -154,6 +181,10 @@ class Poller:
             listing.filters = self._left_out < _OFTEN
         return found
 
+    def _attempt_of(self, reference: str) -> Attempt | None:
+        followed = self._following.get(reference)
+        return followed.attempt if followed else None
+
     async def _with_reference(self, reference: str) -> dict[str, Request] | None:
         """By id, what the list's filter shows of one reference; None: no answer that can be used."""
         try:
@@ -161,33 +192,44 @@ class Poller:
         except ServiceError:
             return None
         for request in same:
-            await self._meet(request)
+            await self._strangers.meet(request, self._attempt_of(request.reference_id))
         return {request.id: request for request in same}
 
-    async def _hear(self, followed: _Followed, answer: Request | float) -> None:
-        now = self._run.clock()
-        if not isinstance(answer, Request):
-            await self._miss(followed, answer, now)
-            return
-        request = answer
+    def _news(self, reference: str, told: Request) -> Attempt:
+        """The attempt as the service tells it."""
+        followed = self._following[reference]
         followed.missing_since = None
-        news = progressed(followed.attempt, request)
+        followed.told_queued = followed.told_queued + 1 if told.state is JobState.QUEUED else 0
+        news = progressed(followed.attempt, told)
+        if news.state is JobState.COMPLETED:
+            self.links[reference] = told.output_url
+        return news
+
+    def _is_progress(self, news: Attempt) -> bool:
+        """Whether there is something to record that asks for nothing more."""
+        before = self._following[news.reference].attempt
+        return news.state is not JobState.FAILED and _without_stall(news) != _without_stall(before)
+
+    def _take_in(self, recorded: Sequence[Attempt]) -> None:
+        """Go on with attempts as they stand in the ledger now."""
+        for attempt in recorded:
+            if attempt.state in (JobState.COMPLETED, JobState.FAILED):
+                self._leave(attempt.reference)
+                continue
+            followed = self._following[attempt.reference]
+            followed.attempt, followed.since, followed.was_stalled = attempt, self._run.clock(), False
+            self._holders.occupy(attempt.reference)
+
+    async def _hear(self, followed: _Followed, news: Attempt) -> None:
+        """What is no progress: it has failed, or is as it was before."""
         if news.state is JobState.FAILED:
             await self._fail(followed, news)
-        elif news.state is JobState.COMPLETED:
-            self.links[news.reference] = request.output_url
-            await self._end(news)
-            await self._learn()
-        elif _without_stall(news) != _without_stall(followed.attempt):
-            followed.attempt = await self._run.ledger(self._run.books.attempts.update, news)
-            followed.since, followed.was_stalled = now, False
-            self._holders.occupy(news.reference)
-        elif followed.was_stalled or now - followed.since > await self._patience_s():
+        elif followed.was_stalled or self._run.clock() - followed.since > self._patience_s:
             await self._stall(followed)
 
     async def _bear_silence(self, followed: _Followed) -> None:
         """No answer that can be used: for a while that is no news, but it is no progress either."""
-        if self._run.clock() - followed.since > await self._patience_s():
+        if self._run.clock() - followed.since > self._patience_s:
             await self._stall(followed)
 
     async def _end(self, attempt: Attempt) -> None:
@@ -253,38 +295,16 @@ class Poller:
             self._run.notice(Level.WARNING, stalled.error, stalled.hint, stalled.job)
         await self._end(stalled)
 
-    async def _meet(self, request: Request) -> None:
-        """Look at a request that is not followed: is its reference ours, its id one that we never got (point 6)?"""
-        run, followed = self._run, self._following.get(request.reference_id)
-        if followed is None or request.id == followed.attempt.request_id or request.id in self._strangers:
-            return
-        attempt = followed.attempt
-        self._strangers.add(request.id)
-        known = await run.ledger(run.books.account.seen_with, attempt.reference)
-        sends = await run.ledger(run.books.attempts.sends, attempt.reference)
-        who = recognise(request.id, attempt, sends, [seen_before.request_id for seen_before in known])
-        await run.ledger(run.books.account.see, [seen(request)])
-        if who is Stranger.OURS:
-            message = f"a request whose answer was lost came late: {request.id} ({request.status}) was billed too"
-            run.notice(Level.WARNING, message, f"{attempt.request_id} is kept; nothing more is sent", attempt.job)
-        elif who is Stranger.ANOTHER_MACHINE:
-            message = f"another machine works on the same jobs: request {request.id} of {attempt.reference} is not ours"
-            hint = "let one machine run this batch; nothing more is sent now"
-            if run.stop.sending(StopReason.ANOTHER_MACHINE, message, hint):
-                # What was bought may take hours to come: a person hears of it before.
-                run.notice(Level.ERROR, message, hint, attempt.job)
-
-    async def _patience_s(self) -> float:
-        account = await self._run.ledger(self._run.books.account.get)
-        return max(_STALL_S, _STALL_USUAL * (account.usual_s or 0.0))
-
     async def _learn(self) -> None:
-        """Take this account's usual time from its latest finished attempts."""
+        """Take this account's times from its latest finished attempts."""
         pairs = await self._run.ledger(self._run.books.account.usual_times)
         spans = [(epoch_s(end) or math.nan) - (epoch_s(begin) or math.nan) for begin, end in pairs]
         known = [span for span in spans if span >= 0]
+        self._schedule = self._schedule.learned(known)
         if known:
-            await self._run.ledger(self._run.books.account.remember_usual, median(known))
+            usual_s = median(known)
+            self._patience_s = max(_STALL_S, _STALL_USUAL * usual_s)
+            await self._run.ledger(self._run.books.account.remember_usual, usual_s)
 
 
 def _without_stall(attempt: Attempt) -> Attempt:
