@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from dubbatch.errors import MediaError
 from dubbatch.jobs import Job, Media
 from dubbatch.ledger.ledger import LedgerThread
 from dubbatch.ledger.media import KnownMedia
-from dubbatch.media.hashing import FileStamp, sha256_of, stamp_of
+from dubbatch.media.hashing import FileStamp, digests_of, stamp_of
 from dubbatch.media.probe import probe
 
 #: Files read at once: more than the cores, because some wait for the disk.
@@ -57,11 +58,15 @@ class Inputs:
 
     async def measure_all(self, jobs: Iterable[Job]) -> AsyncIterator[Measured]:
         """Every job in its order, several files being read at a time."""
-        waiting: list[asyncio.Task[Measured]] = []
+        waiting: deque[asyncio.Task[Measured]] = deque()
         for job in jobs:
+            if not job.is_upload and not waiting:
+                # Nothing is read for addresses: a task for each of 100,000 would cost more than its plan.
+                yield Measured(job, _work(job, None, None))
+                continue
             waiting.append(asyncio.ensure_future(self._measured(job)))
             if len(waiting) >= _AT_ONCE:
-                yield await waiting.pop(0)
+                yield await waiting.popleft()
         for task in waiting:
             yield await task
 
@@ -75,17 +80,7 @@ class Inputs:
         """The job's work as its files are now. Raises MediaError where one can't be read."""
         video = await self.look_at(job.video)
         audio = await self.look_at(job.audio)
-        return Work(
-            identity.fingerprint(
-                _key(job.video, video),
-                _key(job.audio, audio),
-                disable_active_speaker_detection=job.disable_active_speaker_detection,
-                # The service sees a model in uploads only, so elsewhere it is no part of the work.
-                model=job.model if job.is_upload else "",
-            ),
-            video.duration_s if video else None,
-            audio.duration_s if audio else None,
-        )
+        return _work(job, video, audio)
 
     async def look_at(self, media: Media) -> KnownMedia | None:
         """What is known of a local file, read again only if it has changed; None for a URL."""
@@ -104,21 +99,36 @@ class Inputs:
     async def _look(self, path: Path) -> KnownMedia:
         known = await self._ledger(self._ledger.ledger.media.get, path)
         stamp = await asyncio.to_thread(stamp_of, path)
-        if known is not None and FileStamp(known.size, known.mtime_ns, known.inode) == stamp:
+        if known is not None and known.checksum and FileStamp(known.size, known.mtime_ns, known.inode) == stamp:
             return known
         media = await asyncio.to_thread(_read, path, stamp)
         await self._ledger(self._ledger.ledger.media.put, media)
         return media
 
 
+def _work(job: Job, video: KnownMedia | None, audio: KnownMedia | None) -> Work:
+    """``video`` and ``audio``: what is known of a local file; None for a URL."""
+    return Work(
+        identity.fingerprint(
+            _key(job.video, video),
+            _key(job.audio, audio),
+            disable_active_speaker_detection=job.disable_active_speaker_detection,
+            # The service sees a model in uploads only, so elsewhere it is no part of the work.
+            model=job.model if job.is_upload else "",
+        ),
+        video.duration_s if video else None,
+        audio.duration_s if audio else None,
+    )
+
+
 def _read(path: Path, stamp: FileStamp) -> KnownMedia:
-    sha256 = sha256_of(path)
+    digests = digests_of(path)
     try:
         duration_s = probe(path).duration_s
     except MediaError:
         # Whether a file is fit to be sent is for the checks to say; its identity does not hang on it.
         duration_s = None
-    return KnownMedia(path, stamp.size, stamp.mtime_ns, stamp.inode, sha256, duration_s)
+    return KnownMedia(path, stamp.size, stamp.mtime_ns, stamp.inode, digests.sha256, duration_s, digests.checksum)
 
 
 def _key(media: Media, known: KnownMedia | None) -> str:

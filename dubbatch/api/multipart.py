@@ -1,24 +1,30 @@
 """Uploads: a multipart/form-data body (RFC 7578) that streams from disk and vouches for what it sends.
 
 Its length is known beforehand, so a service can tell a cut body from a whole one; each file is hashed
-while it leaves, and the closing boundary leaves only if every hash is the planned one. A file that was
+while it leaves, and the closing boundary leaves only if every checksum is the planned one. A file that was
 edited since the plan can so never become a complete, billed request.
 
-Reads are 1 MB in a thread: smaller ones cost more than the network, and on the event loop a slow disk
-would hold up every other job. Memory is one chunk, whatever the files' size.
+A file is read and hashed 1 MB at a time, at once where the system has that in memory: to hand it from
+thread to thread would cost more than the network. What a disk must be waited for is read in a thread, as it
+would hold up every other job on the event loop. The thread is one piece ahead, so that an upload takes as long
+as the slower of reading and sending. Memory is a few pieces, whatever the files' size.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 
 from dubbatch.api.text import clean
 from dubbatch.errors import MediaError
+from dubbatch.media.hashing import Checksum
 
 CHUNK = 1 << 20
 
@@ -43,8 +49,8 @@ class FilePart:
     path: Path
     size: int
     content_type: str
-    #: Hexadecimal.
-    sha256: str
+    #: Of the content (``media.hashing``), hexadecimal.
+    checksum: str
 
 
 def content_type(path: Path) -> str:
@@ -89,10 +95,11 @@ class Form:
             yield _field(self.boundary, name, value)
         for part in self.files:
             yield _head(self.boundary, part)
-            async for chunk in _content(part):
-                yield chunk
-                if self.progress is not None:
-                    self.progress(len(chunk))
+            async with aclosing(_pieces(_Content(part))) as pieces:
+                async for piece in pieces:
+                    yield piece
+                    if self.progress is not None:
+                        self.progress(len(piece))
             yield _CRLF
         yield _tail(self.boundary)
 
@@ -100,31 +107,73 @@ class Form:
 _CRLF = b"\r\n"
 
 
-async def _content(part: FilePart) -> AsyncIterator[bytes]:
-    """The file's bytes, exactly as many as planned. Raises MediaError after them if they are others."""
-    digest = hashlib.sha256()
-    sent = 0
-    while sent < part.size:
-        chunk = await asyncio.to_thread(_read, part, sent, min(CHUNK, part.size - sent))
-        if not chunk:
-            raise _changed(part, f"it ends after {sent} bytes, planned were {part.size}")
-        await asyncio.to_thread(digest.update, chunk)
-        sent += len(chunk)
-        yield chunk
-    if await asyncio.to_thread(_read, part, sent, 1):
-        raise _changed(part, f"it is longer than the planned {part.size} bytes")
-    if digest.hexdigest() != part.sha256.lower():
-        raise _changed(part, "its content is not what was planned")
+class _Content:
+    """A file's bytes, exactly as many as planned. Used by one thread at a time."""
+
+    def __init__(self, part: FilePart) -> None:
+        self._part = part
+        self._checksum = Checksum()
+        self._left = part.size
+        self._file: FileIO | None = None
+
+    def next(self) -> bytes:
+        """The next piece, empty at the end. Raises MediaError if the bytes are not what was planned."""
+        part = self._part
+        try:
+            if self._file is None:
+                self._file = part.path.open("rb", buffering=0)
+            piece = self._file.read(min(CHUNK, self._left) or 1)
+        except OSError as exc:
+            raise _unreadable(part, exc) from exc
+        if self._left:
+            if not piece:
+                raise _changed(part, f"it ends after {part.size - self._left} bytes, planned were {part.size}")
+            self._checksum.update(piece)
+            self._left -= len(piece)
+        elif piece:
+            raise _changed(part, f"it is longer than the planned {part.size} bytes")
+        elif self._checksum.hexdigest() != part.checksum.lower():
+            raise _changed(part, "its content is not what was planned")
+        return piece
+
+    def is_in_memory(self) -> bool:
+        """Whether the system has the next piece, as far as its last byte shows: then no disk is waited for."""
+        if self._file is None or not self._left:
+            return False
+        last = self._part.size - self._left + min(CHUNK, self._left) - 1
+        try:
+            return os.preadv(self._file.fileno(), [bytearray(1)], last, os.RWF_NOWAIT) == 1
+        except (AttributeError, OSError):
+            # Only Linux can tell, and not of every file system.
+            return False
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
-def _read(part: FilePart, offset: int, size: int) -> bytes:
-    # Opened for each chunk: a cancelled upload leaves a thread in here, and nothing else to close.
+async def _pieces(content: _Content) -> AsyncGenerator[bytes]:
+    # Of one thread: a cancelled upload leaves it in the middle of a read, after which it closes the file.
+    thread, loop = ThreadPoolExecutor(1, thread_name_prefix="upload"), asyncio.get_running_loop()
+    coming = loop.run_in_executor(thread, content.next)
     try:
-        with part.path.open("rb") as file:
-            file.seek(offset)
-            return file.read(size)
-    except OSError as exc:
-        raise _unreadable(part, exc) from exc
+        piece = await coming
+        while piece:
+            if content.is_in_memory():
+                following = content.next()
+                yield piece
+                # Where the network takes all at once, nobody else would have a turn.
+                await asyncio.sleep(0)
+            else:
+                coming = loop.run_in_executor(thread, content.next)
+                yield piece
+                following = await coming
+            piece = following
+    finally:
+        # Nobody waits for it any more, and nobody has to hear how it ended.
+        coming.add_done_callback(lambda done: done.cancelled() or done.exception())
+        thread.submit(content.close)
+        thread.shutdown(wait=False)
 
 
 def _size(part: FilePart) -> int:

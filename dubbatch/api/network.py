@@ -1,15 +1,13 @@
-"""Connections: what is known of them, and the two ways in which ours differ from httpx's own.
+"""Connections: what is known of them, and where ours lead.
 
-A POST's connection listens while it sends: a service may refuse an upload (413, 401) before it has
-read it and hang up, and that answer must be heard, or a plain refusal would count as unsure. A
-download's connection looks where the name leads before it connects, and connects to just that.
+Files go over connections of our own (``dubbatch.api.stream``). That of a download looks where the name
+leads before it connects, and connects to just that.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any
@@ -20,11 +18,8 @@ import httpcore
 
 from dubbatch.api.addresses import check_resolved, is_local, shown
 from dubbatch.api.answers import Failure
+from dubbatch.api.stream import StreamBackend
 from dubbatch.api.text import clean
-
-_READ = 64 * 1024
-#: The timeout counts for this much of a write: on a slow line, 1 MB takes longer than 60 s.
-_WRITE = 64 * 1024
 
 
 def hide_queries(record: logging.LogRecord) -> bool:
@@ -98,16 +93,6 @@ class FirstByte:
             self.failure = Failure.BROKEN
 
 
-class ListeningBackend(httpcore.AsyncNetworkBackend):
-    """Connections that hear an answer while they still send."""
-
-    def __init__(self) -> None:
-        self._inner = httpcore.AnyIOBackend()
-
-    async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore.AsyncNetworkStream:
-        return ListeningStream(await self._inner.connect_tcp(host, port, *args, **options))
-
-
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connections to public hosts only.
 
@@ -117,7 +102,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     def __init__(self, resolve: Resolve = resolve, inner: httpcore.AsyncNetworkBackend | None = None) -> None:
         self._resolve = resolve
-        self._inner = httpcore.AnyIOBackend() if inner is None else inner
+        self._inner = StreamBackend() if inner is None else inner
 
     async def connect_tcp(
         self,
@@ -146,77 +131,6 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 def backend_of(line: Line, *, guarded: bool) -> httpcore.AsyncNetworkBackend | None:
     """What connects a line; None: the library's own. ``guarded`` keeps files' connections out of private networks."""
-    if line is Line.SEND:
-        return ListeningBackend()
-    return GuardedBackend() if line is Line.FILES and guarded else None
-
-
-class ListeningStream(httpcore.AsyncNetworkStream):
-    """A connection that reads ahead while it writes.
-
-    When something comes before all is written, ``write`` raises WriteError: httpcore takes that as the
-    sign to stop sending and to read the answer.
-    """
-
-    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
-        self._inner = inner
-        #: A read that is under way, or done and not yet asked for.
-        self._ahead: asyncio.Task[bytes] | None = None
-        self._heard = b""
-        self._writing: asyncio.Task[None] | None = None
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        view = memoryview(buffer)
-        for start in range(0, len(view), _WRITE):
-            await self._write(view[start : start + _WRITE], timeout)
-
-    async def _write(self, piece: memoryview, timeout: float | None) -> None:
-        self._stop_if_answered()
-        # Not cancelled when an answer comes: half a TLS record would break the connection for reading, too.
-        self._writing = asyncio.ensure_future(self._inner.write(piece, timeout))  # type: ignore[arg-type]
-        while not self._writing.done():
-            if self._ahead is None:
-                self._ahead = asyncio.ensure_future(self._inner.read(_READ, None))
-            await asyncio.wait({self._writing, self._ahead}, return_when=asyncio.FIRST_COMPLETED)
-            if not self._writing.done():
-                self._stop_if_answered()
-        self._writing.result()
-
-    def _stop_if_answered(self) -> None:
-        """Raises WriteError if the other side has given its answer, or has hung up."""
-        if self._ahead is None or not self._ahead.done():
-            return
-        if self._ahead.exception() is None:
-            data = self._ahead.result()
-            if data[9:10] == b"1":  # "HTTP/1.1 1xx": go on, the answer is still to come
-                self._heard += data
-                self._ahead = None
-                return
-        raise httpcore.WriteError("answered before all was sent")
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._heard:
-            data, self._heard = self._heard, b""
-            return data
-        if self._ahead is None:
-            return await self._inner.read(max_bytes, timeout)
-        await asyncio.wait({self._ahead}, timeout=timeout)
-        if not self._ahead.done():
-            raise httpcore.ReadTimeout
-        ahead, self._ahead = self._ahead, None
-        return ahead.result()
-
-    async def aclose(self) -> None:
-        tasks = [task for task in (self._writing, self._ahead) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._inner.aclose()
-
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        return ListeningStream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
+    if line is Line.ASK:
+        return None
+    return GuardedBackend() if line is Line.FILES and guarded else StreamBackend()

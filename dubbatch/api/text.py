@@ -33,6 +33,8 @@ def clean(text: str, limit: int = TEXT_MAX) -> str:
 
 def printable(text: str) -> str:
     """``text`` as one line that a terminal can only show; its blanks are kept."""
+    if text.isprintable():
+        return text
     text = _ESCAPES.sub("", text)
     return "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_printable(char))
 
@@ -47,6 +49,8 @@ def exact(text: str) -> str:
 
     A foreign reference with an invisible character in it must not become equal to one of ours.
     """
+    if text.isprintable():
+        return text
     return "".join(char if _is_printable(char) else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 

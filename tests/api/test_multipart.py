@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import os
+import random
 import threading
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +16,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from dubbatch.api.multipart import CHUNK, FilePart, Form, content_type
 from dubbatch.errors import MediaError
+from dubbatch.media.hashing import Checksum
 
 
 def _part(path: Path, content: bytes | None = None, **changes: Any) -> FilePart:
@@ -25,7 +27,7 @@ def _part(path: Path, content: bytes | None = None, **changes: Any) -> FilePart:
         "path": path,
         "size": len(content),
         "content_type": "video/mp4",
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "checksum": Checksum(content).hexdigest(),
     }
     return FilePart(**{**values, **changes})
 
@@ -95,6 +97,20 @@ async def test_an_independent_parser_reads_the_form_back(tmp_path: Path) -> None
     assert parts[3][2] == audio.read_bytes()
     assert [headers["content-type"] for _, headers, _ in parts[2:]] == ["video/mp4", "audio/wav"]
     assert parts[2][0][b"filename"] == b"a.mp4"
+
+
+async def test_a_file_that_the_system_does_not_have_in_memory_is_the_same_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read in another way: also where the system can't tell."""
+    path = tmp_path / "a.mp4"
+    path.write_bytes(random.Random(1).randbytes(3 * CHUNK + 17))
+    form = Form({}, (_part(path),))
+    body = await _bytes(form)
+    monkeypatch.delattr(os, "preadv", raising=False)
+
+    assert await _bytes(form) == body
+    assert _parsed(form, body)[0][2] == path.read_bytes()
 
 
 async def test_an_empty_file_is_a_file(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import socket
 import ssl
@@ -19,11 +18,12 @@ from dubbatch.api.client import ChamelaionClient
 from dubbatch.api.credentials import Credentials
 from dubbatch.api.multipart import FilePart
 from dubbatch.jobs import Outcome
+from dubbatch.media.hashing import Checksum
 
 Serve = Callable[..., Awaitable[Any]]
 
 KEY = "key-SECRET"
-ZEROS_200_MB = "72abf2ca8f36943ebe2e49ca3a51d409ca5f0bfcffab6c9d25643c17c32889da"
+ZEROS_200_MB = "76c3129ad5a42edad87b9fd464abe745"
 GOOD = '{"status": "success", "request_id": "r1"}'
 
 
@@ -39,9 +39,9 @@ async def _generate(client: ChamelaionClient, **options: Any) -> Any:
 
 def _file(path: Path, name: str, content: bytes) -> FilePart:
     path.write_bytes(content)
-    sha256 = hashlib.sha256(content).hexdigest()
+    checksum = Checksum(content).hexdigest()
     kind = "video/mp4" if name == "video" else "audio/wav"
-    return FilePart(name=name, filename=path.name, path=path, size=len(content), content_type=kind, sha256=sha256)
+    return FilePart(name=name, filename=path.name, path=path, size=len(content), content_type=kind, checksum=checksum)
 
 
 def _files(folder: Path, size: int = 3 << 20) -> tuple[FilePart, FilePart]:
@@ -219,7 +219,7 @@ async def test_a_file_edited_while_it_is_sent_never_arrives_whole(serve: Serve, 
         came.put_nowait(await exchange.discard())
 
     service = await serve(read)
-    video, audio = _files(tmp_path)
+    video, audio = _files(tmp_path, 16 << 20)
 
     def edit(_: int) -> None:
         with video.path.open("r+b") as file:
@@ -316,7 +316,7 @@ async def test_an_upload_of_200_mb_takes_a_few_mb_of_memory(serve: Serve, tmp_pa
     with path.open("wb") as file:
         file.truncate(size)
     video = FilePart(
-        name="video", filename="v.mp4", path=path, size=size, content_type="video/mp4", sha256=ZEROS_200_MB
+        name="video", filename="v.mp4", path=path, size=size, content_type="video/mp4", checksum=ZEROS_200_MB
     )
     audio = _file(tmp_path / "a.wav", "audio", b"a")
     async with _client(service.url) as client:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dubbatch.errors import MediaError
-from dubbatch.media.hashing import sha256_of, stamp_of
+from dubbatch.media.hashing import Checksum, Digests, GrowingDigest, digests_of, sha256_of, stamp_of
 
 
 @pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3_000_000])
@@ -19,6 +19,12 @@ def test_the_hash_is_that_of_the_whole_content(tmp_path: Path, size: int) -> Non
     file.write_bytes(data)
 
     assert sha256_of(file) == hashlib.sha256(data).hexdigest()
+    assert digests_of(file) == Digests(hashlib.sha256(data).hexdigest(), Checksum(data).hexdigest())
+
+
+def test_a_checksum_is_the_same_for_every_dubbatch() -> None:
+    """The ledger keeps them. The value is of xxHash's own specification."""
+    assert Checksum(b"").hexdigest() == "99aa06d3014798d86001c324468d497f"
 
 
 def test_a_stamp_changes_with_size_time_and_file(tmp_path: Path) -> None:
@@ -66,3 +72,14 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
 
     with pytest.raises(MediaError, match="not a regular file"):
         sha256_of(pipe)
+
+
+def test_a_file_that_grows_is_hashed_from_its_beginning_to_its_end(tmp_path: Path) -> None:
+    """In stretches, whenever there is something new."""
+    file, content = tmp_path / "a.part", bytes(range(256)) * 20_000
+    digest = GrowingDigest(file)
+    for end in (1, 3_000_000, len(content)):
+        file.write_bytes(content[:end])
+        assert not digest.go_on()
+
+    assert digest.hexdigest() == sha256_of(file)
