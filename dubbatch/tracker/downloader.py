@@ -7,7 +7,7 @@ A job whose output could not be fetched now stays completed; a later run fetches
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import Any
 
 from dubbatch.errors import DiskError, DownloadBroken, DownloadError, ServiceError
 from dubbatch.events import Level, Transferred
-from dubbatch.jobs import Attempt, JobRecord, JobState
+from dubbatch.jobs import Attempt, JobRecord, JobState, Output
+from dubbatch.ledger.outputs import PartRow
 from dubbatch.run import Run
 from dubbatch.settlement import progressed
 from dubbatch.stop import StopReason
@@ -37,7 +38,8 @@ _GRACE_S = 10.0
 #: Between two looks whether a full disk has room again, and how long that is waited for.
 _FULL_PAUSE_S = 15.0
 _FULL_PATIENCE_S = 30 * 60.0
-_PAGE = 50
+#: Errands that are looked at beyond those that can be started: some wait for another of the same name.
+_SPARE = 8
 
 OUTPUT_LOST = "output lost: the service has finished this job, but its output can't be had any more"
 
@@ -63,6 +65,7 @@ class Downloader:
         self._under_way: dict[_Errand, asyncio.Task[None]] = {}
         self._put_off: set[str] = set()
         self._draining = False
+        self._older_may_wait = True
         self._full_since: float | None = None
 
     def drain(self) -> None:
@@ -95,24 +98,38 @@ class Downloader:
         if room <= 0:
             return []
         busy = self._put_off | {errand.key for errand in self._under_way}
-        page = _PAGE + len(busy)
-        records = await run.ledger(run.books.jobs.to_fetch, run.batch, page)
-        older = await run.ledger(run.books.attempts.to_save, run.batch, page)
-        waiting = [*map(self._errand_of_job, records), *map(self._errand_of_older, older)]
+        page = room + len(busy) + _SPARE
+        waiting = await run.ledger(self._jobs_waiting, busy, page)
+        # To look for older ones takes as long as the batch is large; those that finish meanwhile can wait for its end.
+        if len(waiting) < room and (self._older_may_wait or self._draining):
+            older = await run.ledger(self._older_waiting, busy, page)
+            self._older_may_wait = bool(older)
+            waiting += older
         taken = {errand.name for errand in self._under_way}
         errands: list[_Errand] = []
         for errand in waiting:
-            if errand.key not in busy and errand.name not in taken and len(errands) < room:
+            if errand.name not in taken and len(errands) < room:
                 taken.add(errand.name)
                 errands.append(errand)
         return errands
 
-    def _errand_of_job(self, record: JobRecord) -> _Errand:
-        key = f"{record.job.id} {record.reference}"
-        return _Errand(key, record.job.output.casefold(), partial(self._bring_job, record))
+    def _jobs_waiting(self, busy: Set[str], page: int) -> list[_Errand]:
+        """In the ledger's thread: outputs of finished jobs."""
+        books, errands = self._run.books, list[_Errand]()
+        for record in books.jobs.to_fetch(self._run.batch, page):
+            key = f"{record.job.id} {record.reference}"
+            if key not in busy and (attempt := books.attempts.get(record.reference)) is not None:
+                errands.append(_Errand(key, record.job.output.casefold(), partial(self._bring_job, record, attempt)))
+        return errands
 
-    def _errand_of_older(self, attempt: Attempt) -> _Errand:
-        return _Errand(attempt.reference, attempt.output.casefold(), partial(self._bring_older, attempt))
+    def _older_waiting(self, busy: Set[str], page: int) -> list[_Errand]:
+        """In the ledger's thread: outputs of rows as they were before an edit."""
+        older = self._run.books.attempts.to_save(self._run.batch, page)
+        return [
+            _Errand(attempt.reference, attempt.output.casefold(), partial(self._bring_older, attempt))
+            for attempt in older
+            if attempt.reference not in busy
+        ]
 
     def _start(self, errand: _Errand) -> None:
         async def watched() -> None:
@@ -138,11 +155,8 @@ class Downloader:
             await asyncio.wait(self._under_way.values(), timeout=_GRACE_S)
             self._reap()
 
-    async def _bring_job(self, record: JobRecord) -> bool:
+    async def _bring_job(self, record: JobRecord, attempt: Attempt) -> bool:
         run = self._run
-        attempt = await run.ledger(run.books.attempts.get, record.reference)
-        if attempt is None:
-            return False
         try:
             target = target_path(run.output_dir, record.job.output)
         except DiskError as error:
@@ -175,10 +189,11 @@ class Downloader:
 
     async def _bring(self, goal: Goal) -> bool:
         """Get one output into its place; False: not in this run."""
-        fetching, part = Fetching(started=self._run.clock()), Part(goal.part, goal.attempt.reference)
+        fetching = Fetching(started=self._run.clock())
         while not self._run.stop.leaves:
             try:
-                if await self._shelving.put_whole(goal) or await self._copy_what_is_here(goal):
+                part, outputs = await self._run.ledger(self._what_is_here, goal)
+                if await self._shelving.put_whole(goal, part) or await self._copy(goal, outputs):
                     return True
                 fetching = await self._try(goal, part, fetching)
             except DiskError as error:
@@ -199,29 +214,32 @@ class Downloader:
             self._run.notice(Level.WARNING, f"not fetched now: {fetching.reason}", hint, goal.attempt.job)
         return fetching.next is not Next.LATER
 
-    async def _copy_what_is_here(self, goal: Goal) -> bool:
+    def _what_is_here(self, goal: Goal) -> tuple[PartRow | None, list[Output]]:
+        """In the ledger's thread: what is known of the goal's part, and of outputs of its attempt."""
+        table, reference = self._run.books.outputs, goal.attempt.reference
+        return table.part(goal.part, reference), table.of_reference(reference)
+
+    async def _copy(self, goal: Goal, outputs: Sequence[Output]) -> bool:
         """Take the attempt's output from where it lies already: identical work, or the same job's older file."""
-        run = self._run
-        for output in await run.ledger(run.books.outputs.of_reference, goal.attempt.reference):
+        for output in outputs:
             if await asyncio.to_thread(digest_if_there, output.path) == output.sha256:
                 if output.path != goal.place:
                     await self._shelving.copy(goal, output)
                 else:
-                    await self._shelving.record(goal, output.path, output.sha256, output.duration_s)
+                    await self._shelving.record(goal, output.sha256, output.size, output.duration_s)
                 return True
         return False
 
-    async def _try(self, goal: Goal, part: Part, fetching: Fetching) -> Fetching:
+    async def _try(self, goal: Goal, known: PartRow | None, fetching: Fetching) -> Fetching:
         """One transfer and one check. Raises DiskError, LedgerError."""
         run = self._run
         try:
             url = await self._link(goal.attempt)
-            await stream_into(run, part, url, self._told(goal))
+            digest = await stream_into(run, Part(goal.part, goal.attempt.reference), known, url, self._told(goal))
         except (ServiceError, DownloadError) as error:
-            size = await asyncio.to_thread(size_if_there, part.path)
+            size = await asyncio.to_thread(size_if_there, goal.part)
             return after_failure(fetching, error, run.clock(), size, run.settings.settle_s)
         verdict = await self._shelving.check(goal)
-        digest = await asyncio.to_thread(digest_if_there, part.path)
         if not verdict.ok:
             now, settle_s = run.clock(), run.settings.settle_s
             return after_bad_bytes(fetching, digest, verdict.reason, now, settle_s, whole=verdict.whole)

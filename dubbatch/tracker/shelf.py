@@ -13,6 +13,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -48,7 +49,7 @@ def part_path(place: Path) -> Path:
 def free_version(target: Path, outputs: Sequence[Output]) -> int:
     """The next number under which an older output of this name can be kept."""
     version = 1 + max((output.version for output in outputs), default=0)
-    while os.path.lexists(version_path(target, version)):
+    while is_there(version_path(target, version)):
         version += 1
     return version
 
@@ -83,10 +84,32 @@ def check_room(path: Path, needed: int) -> None:
 def put_in_place(part: Path, target: Path) -> None:
     """Give a whole, durable ``.part`` its name; never over an existing file. Raises DiskError."""
     with disk_errors(target):
-        if os.path.lexists(target):
+        if is_there(target):
             raise FileExistsError(errno.EEXIST, "a file of that name appeared meanwhile")
         part.replace(target)
         sync_folder(target.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """What came of it: the file has its name and so many bytes, or another's digest is ``in_the_way``."""
+
+    size: int
+    in_the_way: str = ""
+
+
+def shelve(part: Path, place: Path, sha256: str) -> Shelved:
+    """Give a whole, durable ``.part`` with this digest its name, unless that is taken. Raises DiskError."""
+    make_folder(place.parent)
+    there = digest_if_there(place)
+    if there not in ("", sha256):
+        return Shelved(0, there)
+    if there:
+        remove(part)
+    else:
+        put_in_place(part, place)
+    with disk_errors(place):
+        return Shelved(place.stat().st_size)
 
 
 def move_aside(path: Path, aside: Path) -> None:
@@ -115,13 +138,26 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
+def remove(path: Path) -> None:
+    """Remove a file so that a power cut does not bring it back. Raises DiskError."""
+    with disk_errors(path):
+        if is_there(path):
+            path.unlink(missing_ok=True)
+            sync_folder(path.parent)
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything bears this name, be it a link that leads nowhere."""
+    return os.path.lexists(path)
+
+
 #: Stands for the digest of a folder, a dead link or whatever else bears the name of a file.
 NO_FILE = "no file"
 
 
 def digest_if_there(path: Path) -> str:
     """The SHA-256 of a file, empty if there is nothing, ``NO_FILE`` for what is none. Raises DiskError."""
-    if not os.path.lexists(path):
+    if not is_there(path):
         return ""
     if not path.is_file():
         return NO_FILE

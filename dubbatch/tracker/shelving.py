@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +17,11 @@ from dubbatch.tracker.shelf import (
     SUSPECT_SUFFIX,
     copy_to_part,
     digest_if_there,
-    disk_errors,
     free_version,
-    make_folder,
     move_aside,
     part_path,
-    put_in_place,
+    remove,
+    shelve,
     target_path,
     version_path,
 )
@@ -54,19 +54,15 @@ class Shelving:
 
     async def check(self, goal: Goal) -> Verdict:
         """Judge the part; its duration only where those of both video and audio are known."""
-        durations = [await self._duration(path) for path in self._inputs(goal)]
-        known = [duration for duration in durations if duration is not None]
+        files = _files(goal)
+        durations = await self._run.ledger(self._durations, files) if files else []
         try:
-            return await asyncio.to_thread(
-                check_output, goal.part, durations_s=known if len(known) == len(durations) else []
-            )
+            return await asyncio.to_thread(check_output, goal.part, durations_s=durations)
         except MediaError as error:
             raise DiskError(error.message, hint=error.hint) from error
 
-    async def put_whole(self, goal: Goal) -> bool:
+    async def put_whole(self, goal: Goal, part: PartRow | None) -> bool:
         """Finish what an earlier run had fetched and checked, and was killed over; False: there is no such thing."""
-        run = self._run
-        part = await run.ledger(run.books.outputs.part, goal.part, goal.attempt.reference)
         if part is None or not part.sha256:
             return False
         for path in (goal.place, goal.part):
@@ -89,36 +85,22 @@ class Shelving:
 
     async def put(self, goal: Goal, sha256: str, duration_s: float | None) -> None:
         """Give the part its name; block the job where a file lies there that is not ours."""
-        place = goal.place
-        await asyncio.to_thread(make_folder, place.parent)
-        there = await asyncio.to_thread(digest_if_there, place)
-        if there == sha256:
-            await self._unlink(goal.part)
-        elif there and not await self._make_way(goal, there):
-            await self._drop_part(goal)
-            await self._block(goal, place)
-            return
-        else:
-            await asyncio.to_thread(put_in_place, goal.part, place)
-        await self.record(goal, place, sha256, duration_s)
+        while (shelved := await asyncio.to_thread(shelve, goal.part, goal.place, sha256)).in_the_way:
+            if not await self._make_way(goal, shelved.in_the_way):
+                await self._drop_part(goal)
+                await self._block(goal, goal.place)
+                return
+        await self.record(goal, sha256, shelved.size, duration_s)
 
-    async def record(self, goal: Goal, place: Path, sha256: str, duration_s: float | None) -> None:
+    async def record(self, goal: Goal, sha256: str, size: int, duration_s: float | None) -> None:
         """The file is in its place: the job has what it wanted."""
-        run = self._run
-        size = (await asyncio.to_thread(place.stat)).st_size
-        output = self._output(goal, place, sha256, size, duration_s)
+        run, output = self._run, self._output(goal, goal.place, sha256, size, duration_s)
         await run.ledger(run.books.outputs.record, output, goal.record, JobState.DOWNLOADED, part=goal.part)
 
     async def suspect(self, goal: Goal, reason: str) -> None:
         """Keep bytes that don't pass, under a name that nobody takes for an output."""
         run = self._run
-        digest = await asyncio.to_thread(digest_if_there, goal.part)
-        place = await self._suspect_place(goal, digest)
-        if await asyncio.to_thread(digest_if_there, place) == digest:
-            await self._unlink(goal.part)
-        else:
-            await asyncio.to_thread(put_in_place, goal.part, place)
-        size = (await asyncio.to_thread(place.stat)).st_size
+        place, digest, size = await asyncio.to_thread(_shelve_suspect, goal)
         output = replace(self._output(goal, place, digest, size, None), verdict=OutputVerdict.SUSPECT)
         hint = f"look at {place.name}; `dubbatch collect` fetches it once more, free; `dubbatch redo` buys it again"
         await run.ledger(
@@ -144,7 +126,7 @@ class Shelving:
             # What can't be removed costs room, and nothing else.
             with suppress(DiskError):
                 if not await self._is_awaited(part):
-                    await self._unlink(part.path)
+                    await asyncio.to_thread(remove, part.path)
                     await self._run.ledger(table.drop_part, part.path)
 
     async def _is_awaited(self, part: PartRow) -> bool:
@@ -158,13 +140,6 @@ class Shelving:
             return not await run.ledger(books.outputs.of_reference, part.reference)
         mine = (job for job in jobs if job.batch == run.batch and job.state is JobState.COMPLETED)
         return any(part_path(target_path(run.output_dir, job.job.output)) == part.path for job in mine)
-
-    async def _suspect_place(self, goal: Goal, digest: str) -> Path:
-        """Where suspect bytes are kept: never over another file, and the same bytes once."""
-        first = goal.place.with_name(goal.place.stem + SUSPECT_SUFFIX)
-        if await asyncio.to_thread(digest_if_there, first) in ("", digest):
-            return first
-        return version_path(first, await asyncio.to_thread(free_version, first, ()))
 
     async def _make_way(self, goal: Goal, there: str) -> bool:
         """Move the file in the goal's place aside if the ledger knows its bytes; whether the place is free now.
@@ -194,21 +169,14 @@ class Shelving:
         await run.ledger(run.books.jobs.change, goal.record, JobState.BLOCKED, error=FOREIGN_FILE, hint=hint)
 
     async def _drop_part(self, goal: Goal) -> None:
-        await self._unlink(goal.part)
+        await asyncio.to_thread(remove, goal.part)
         await self._run.ledger(self._run.books.outputs.drop_part, goal.part)
 
-    @staticmethod
-    async def _unlink(path: Path) -> None:
-        with disk_errors(path):
-            await asyncio.to_thread(path.unlink, missing_ok=True)
-
-    def _inputs(self, goal: Goal) -> list[Path | None]:
-        job = goal.record.job if goal.record else None
-        return [job.video.path, job.audio.path] if job else [None]
-
-    async def _duration(self, path: Path | None) -> float | None:
-        known = await self._run.ledger(self._run.books.media.get, path) if path else None
-        return known.duration_s if known else None
+    def _durations(self, files: Sequence[Path]) -> list[float]:
+        """In the ledger's thread: how long these files are; empty unless all are known."""
+        media = [self._run.books.media.get(file) for file in files]
+        known = [one.duration_s for one in media if one is not None and one.duration_s is not None]
+        return known if len(known) == len(files) else []
 
     def _output(self, goal: Goal, place: Path, sha256: str, size: int, duration_s: float | None) -> Output:
         return Output(
@@ -221,3 +189,22 @@ class Shelving:
             size=size,
             duration_s=duration_s,
         )
+
+
+def _files(goal: Goal) -> list[Path]:
+    """The job's video and audio, if both are local files."""
+    media = [goal.record.job.video, goal.record.job.audio] if goal.record else []
+    paths = [one.path for one in media if one.path is not None]
+    return paths if len(paths) == len(media) else []
+
+
+def _shelve_suspect(goal: Goal) -> tuple[Path, str, int]:
+    """Where suspect bytes are kept now, their digest and number: never over another file, and the same bytes once.
+
+    Raises DiskError.
+    """
+    digest = digest_if_there(goal.part)
+    place = first = goal.place.with_name(goal.place.stem + SUSPECT_SUFFIX)
+    while (shelved := shelve(goal.part, place, digest)).in_the_way:
+        place = version_path(first, free_version(first, ()))
+    return place, digest, shelved.size

@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,6 @@ from dubbatch.tracker import part
 from dubbatch.tracker.part import pour
 from dubbatch.tracker.shelf import is_full
 
-PATH = Path("/o/a.mp4.part")
 #: More than one write, and a rest; no stretch of it looks like another.
 CONTENT = random.Random(1).randbytes(2_560_000)
 
@@ -33,29 +33,29 @@ def unheard(size: int) -> None:
     """Nobody listens."""
 
 
-class SlowDisk(io.BytesIO):
+class SlowDisk(io.FileIO):
     """Says when a write has begun, and ends it only when it is let."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "x")
         self.begun = threading.Event()
         self.let = threading.Event()
 
-    def write(self, data: object, /) -> int:
+    def write(self, data: Any, /) -> int:
         self.begun.set()
         self.let.wait(5)
-        return super().write(data)  # type: ignore[arg-type]
+        return super().write(data)
 
 
-class FullDisk(io.BytesIO):
+class FullDisk(io.FileIO):
     """Takes ``room`` bytes, then none; and again some, as a disk where others delete and write."""
 
-    def __init__(self, room: int) -> None:
-        super().__init__()
+    def __init__(self, path: Path, room: int) -> None:
+        super().__init__(path, "x")
         self._room = room
 
-    def write(self, data: object, /) -> int:
-        content = bytes(data)  # type: ignore[call-overload]
+    def write(self, data: Any, /) -> int:
+        content = bytes(data)
         fits = content[: self._room]
         self._room -= super().write(fits)
         if len(fits) < len(content):
@@ -64,30 +64,35 @@ class FullDisk(io.BytesIO):
         return len(fits)
 
 
-async def test_everything_is_written_and_told() -> None:
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a.mp4.part"
+
+
+async def test_everything_is_written_and_told(path: Path) -> None:
     """In the order that it came."""
-    file, told = io.BytesIO(), list[int]()
+    told = list[int]()
 
-    await pour(chunks(CONTENT), file, PATH, told.append)
+    with path.open("xb") as file:
+        await pour(chunks(CONTENT), file, path, told.append)
+        written = path.read_bytes()
 
-    assert file.getvalue() == CONTENT
+    assert written == CONTENT
     assert sum(told) == len(CONTENT)
 
 
-async def test_what_came_before_the_line_broke_is_kept() -> None:
+async def test_what_came_before_the_line_broke_is_kept(path: Path) -> None:
     """The next transfer goes on behind it."""
-    file = io.BytesIO()
+    with path.open("xb") as file, pytest.raises(DownloadBroken):
+        await pour(chunks(CONTENT, DownloadBroken("it broke off")), file, path, unheard)
 
-    with pytest.raises(DownloadBroken):
-        await pour(chunks(CONTENT, DownloadBroken("it broke off")), file, PATH, unheard)
-
-    assert file.getvalue() == CONTENT
+    assert path.read_bytes() == CONTENT
 
 
-async def test_a_write_that_is_cancelled_half_way_is_not_made_twice() -> None:
+async def test_a_write_that_is_cancelled_half_way_is_not_made_twice(path: Path) -> None:
     """A file with a stretch in it twice can have the right length in the end, and even play."""
-    disk = SlowDisk()
-    pouring = asyncio.ensure_future(pour(chunks(CONTENT), disk, PATH, unheard))
+    disk = SlowDisk(path)
+    pouring = asyncio.ensure_future(pour(chunks(CONTENT), disk, path, unheard))
     await asyncio.to_thread(disk.begun.wait, 5)
 
     pouring.cancel()
@@ -98,25 +103,24 @@ async def test_a_write_that_is_cancelled_half_way_is_not_made_twice() -> None:
 
     for _ in range(500):
         # The thread's own write ends when it likes.
-        if disk.getvalue():
+        if path.stat().st_size:
             break
         await asyncio.sleep(0.01)
-    assert CONTENT.startswith(disk.getvalue())
+    disk.close()
+    assert CONTENT.startswith(path.read_bytes())
 
 
 @pytest.mark.parametrize("room", [0, 1, 1 << 19, 1 << 20, 2_000_000])
-async def test_a_write_that_fills_the_disk_is_not_made_twice(room: int) -> None:
+async def test_a_write_that_fills_the_disk_is_not_made_twice(path: Path, room: int) -> None:
     """Also where there is room again a moment later."""
-    disk = FullDisk(room)
-
-    with pytest.raises(DiskError) as caught:
-        await pour(chunks(CONTENT), disk, PATH, unheard)
+    with FullDisk(path, room) as disk, pytest.raises(DiskError) as caught:
+        await pour(chunks(CONTENT), disk, path, unheard)
 
     assert is_full(caught.value)
-    assert disk.getvalue() == CONTENT[: len(disk.getvalue())]
+    assert CONTENT.startswith(path.read_bytes())
 
 
-async def test_a_body_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_without_end_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it has filled the disk, counting what is there already."""
     monkeypatch.setattr(part, "MOST_BYTES", 3_000_000)
 
@@ -124,9 +128,8 @@ async def test_a_body_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -
         while True:
             yield bytes(1 << 16)
 
-    file = io.BytesIO()
-    with pytest.raises(OutputTooLarge) as caught:
-        await pour(endless(), file, PATH, unheard, size=1_000_000)
+    with path.open("xb") as file, pytest.raises(OutputTooLarge) as caught:
+        await pour(endless(), file, path, unheard, size=1_000_000)
 
-    assert len(file.getvalue()) <= 2_000_000 + (1 << 16)
+    assert path.stat().st_size <= 2_000_000 + (1 << 16)
     assert not caught.value.retryable

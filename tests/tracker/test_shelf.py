@@ -14,6 +14,7 @@ from dubbatch.errors import DiskError
 from dubbatch.jobs import Output
 from dubbatch.tracker.shelf import (
     NO_FILE,
+    Shelved,
     copy_to_part,
     digest_if_there,
     disk_errors,
@@ -22,6 +23,8 @@ from dubbatch.tracker.shelf import (
     make_folder,
     move_aside,
     put_in_place,
+    remove,
+    shelve,
     size_if_there,
     target_path,
     version_path,
@@ -111,6 +114,35 @@ def test_a_part_gets_its_name_and_never_another_files(tmp_path: Path) -> None:
         put_in_place(part, target)
 
     assert (target.read_text(), part.read_text()) == ("new", "newer")
+
+
+def test_a_part_is_shelved_once_and_only_where_nothing_else_is(tmp_path: Path) -> None:
+    """The same bytes in its place are its own: an earlier run was killed before it could record them."""
+    part, place = tmp_path / "new" / "a.mp4.part", tmp_path / "new" / "a.mp4"
+    digest, theirs = hashlib.sha256(b"mine").hexdigest(), hashlib.sha256(b"theirs").hexdigest()
+    part.parent.mkdir()
+    for _ in range(2):
+        part.write_text("mine")
+        assert shelve(part, place, digest) == Shelved(4)
+        assert (place.read_text(), part.exists()) == ("mine", False)
+
+    part.write_text("mine")
+    place.write_text("theirs")
+
+    assert shelve(part, place, digest) == Shelved(0, theirs)
+    assert (place.read_text(), part.read_text()) == ("theirs", "mine")
+
+
+def test_what_is_removed_may_be_gone_already(tmp_path: Path) -> None:
+    """A link goes, and what it leads to stays."""
+    link, theirs = tmp_path / "a.mp4.part", tmp_path / "theirs"
+    theirs.touch()
+    link.symlink_to(theirs)
+    remove(link)
+    remove(link)
+    remove(tmp_path / "no folder" / "a.mp4.part")
+
+    assert list(tmp_path.iterdir()) == [theirs]
 
 
 def test_an_older_output_moves_aside(tmp_path: Path) -> None:
