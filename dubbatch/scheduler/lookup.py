@@ -26,7 +26,6 @@ from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.listing import Listing, seen
 from dubbatch.settlement import choose, listing_is_whole, told_of_several, young
 
-_PAGE = 200
 #: Readings of a list that shifts under the reader, before references are asked for one by one.
 _READINGS = 3
 
@@ -123,10 +122,8 @@ class LookUp:
 
     def _unknown(self) -> Iterator[Wanted]:
         """Every pending job: what this ledger knows of its sends may be older than what was sent."""
-        ledger, offset = self._ledger.ledger, 0
-        while records := ledger.jobs.by_turn(self._batch, _PAGE, offset):
-            yield from (wanted(ledger, record) for record in records)
-            offset += len(records)
+        ledger = self._ledger.ledger
+        return (wanted(ledger, record) for record in ledger.jobs.pending(self._batch))
 
     def _known(self) -> list[Wanted]:
         """Those of the unknown that the account was seen to have, or that this host posted lately."""
@@ -138,12 +135,13 @@ class LookUp:
         posted = self._recent_posts.get(want.reference)
         if posted is None:
             return None
-        # A permit is logged right before its send is recorded.
-        is_known = any(send.started >= posted for send in self._ledger.ledger.attempts.sends(want.reference))
+        # A permit is logged right before its send is recorded, and again when that leaves late.
+        sends = self._ledger.ledger.attempts.sends(want.reference)
+        is_known = any(max(send.started, send.ended or 0.0) >= posted for send in sends)
         return None if is_known else posted
 
     def _count_unknown(self) -> int:
-        return sum(1 for _ in self._unknown())
+        return self._ledger.ledger.jobs.count_pending(self._batch)
 
     async def _read(self, count: int) -> None:
         """Make what the account knows of ``count`` references known here, by the cheaper way."""
@@ -219,14 +217,17 @@ class LookUp:
 
     async def _adopt(self, want: Wanted) -> Attempt | None:
         """Take over what the account has of a job; None: nothing."""
-        attempts = await self._ledger(self._found_attempts, want)
+        return await self._ledger(self._take_over, want)
+
+    def _take_over(self, want: Wanted) -> Attempt | None:
+        """The same, in the ledger's thread."""
+        attempts, posted = self._found_attempts(want), self._posted(want)
         ledger = self._ledger.ledger
-        posted = await self._ledger(self._posted, want)
-        owner = await self._ledger(ledger.attempts.get, want.reference)
+        owner = ledger.attempts.get(want.reference)
         if owner is not None and owner.stem != want.references.stem:
             hint = "give one of the two rows another reference_id; nothing was sent for it"
             error = f"the reference {want.reference} of this job's next attempt is job {owner.job}'s"
-            await self._ledger(ledger.jobs.change, want.record, JobState.BLOCKED, error=error, hint=hint)
+            ledger.jobs.change(want.record, JobState.BLOCKED, error=error, hint=hint)
             return owner
         if owner is not None and owner.state in LIVE and owner.fingerprint != want.record.fingerprint:
             # Sent for the row as it was before an edit, and not settled yet: that comes first.
@@ -234,14 +235,14 @@ class LookUp:
         is_ours = posted is not None or (owner is not None and owner.fingerprint == want.record.fingerprint)
         if want.references.given and attempts and not is_ours:
             hint = "give the row another reference_id, or restore the ledger that sent it; nothing was sent for it"
-            await self._ledger(ledger.jobs.change, want.record, JobState.BLOCKED, error=SOMEBODY_ELSES, hint=hint)
+            ledger.jobs.change(want.record, JobState.BLOCKED, error=SOMEBODY_ELSES, hint=hint)
             return attempts[-1]
         if attempts:
             kept = serving_attempt(attempts)
-            await self._ledger(self._record_found, want.record, attempts, kept)
+            self._record_found(want.record, attempts, kept)
             return kept
         if posted is not None:
-            return await self._ledger(ledger.attempts.presume, want.record, want.attempt(), posted)
+            return ledger.attempts.presume(want.record, want.attempt(), posted)
         return None
 
     def _found_attempts(self, want: Wanted) -> list[Attempt]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -23,6 +23,9 @@ from dubbatch.scheduler.lookup import Wanted
 
 #: What the service takes: the suffix of a fetched file says which of them it is.
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {"video": (".mp4",), "audio": (".wav", ".mp3")}
+
+#: Bytes that are written at once.
+_PIECE = 1 << 20
 
 
 class Poster:
@@ -92,7 +95,7 @@ class Poster:
             path=path,
             size=known.size,
             content_type=content_type(path),
-            sha256=known.sha256,
+            checksum=known.checksum,
         )
 
     def _place(self, job: Job, media: Media, role: str) -> Path:
@@ -104,15 +107,14 @@ class Poster:
 
     async def _fetch(self, url: str, target: Path) -> None:
         """Fetch a URL into ``target``, whole or not at all. Raises DownloadError, DiskError."""
-        if await asyncio.to_thread(target.exists):
-            return
         part = target.with_suffix(f"{target.suffix}.part")
         try:
-            await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+            if await asyncio.to_thread(_is_there, target):
+                return
             async with self._run.client.fetch(url) as stream:
                 with part.open("wb") as file:
-                    async for chunk in stream.chunks:
-                        await asyncio.to_thread(file.write, chunk)
+                    async for pieces in _gathered(stream.chunks):
+                        await asyncio.to_thread(file.writelines, pieces)
             part.replace(target)
         except OSError as error:
             raise DiskError(
@@ -125,6 +127,24 @@ class Poster:
         for role, media in (("video", job.video), ("audio", job.audio)):
             if media.url is not None:
                 _drop(self._place(job, media, role))
+
+
+def _is_there(target: Path) -> bool:
+    """Whether a file was fetched already; if not, its folder is there now. Raises OSError."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.exists()
+
+
+async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncGenerator[list[bytes]]:
+    """The chunks, as many at a time as make writing them in a thread worth its while."""
+    pieces, size = list[bytes](), 0
+    async for chunk in chunks:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size >= _PIECE:
+            yield pieces
+            pieces, size = [], 0
+    yield pieces
 
 
 def _drop(path: Path) -> None:

@@ -55,15 +55,22 @@ class Readiness:
 
         The job follows that attempt then.
         """
-        run, table = self._run, self._run.books.attempts
-        same = await run.ledger(table.with_fingerprint, record.fingerprint)
-        tries = await run.ledger(table.tries, record.fingerprint)
-        other = serving(same) or failed_for_good(same, tries, run.settings.attempts)
-        if other is None:
-            return False
-        await run.ledger(table.attach, record, other)
-        self._take_up(other)
-        return True
+        other = await self._run.ledger(self._attach_answer, record)
+        if other is not None:
+            self._take_up(other)
+        return other is not None
+
+    def _attach_answer(self, record: JobRecord) -> Attempt | None:
+        """In the ledger's thread: the attempt that serves the work, or failed it for good; the job follows it now."""
+        table = self._run.books.attempts
+        same = table.with_fingerprint(record.fingerprint)
+        if not same:
+            return None
+        tries = table.tries(record.fingerprint)
+        other = serving(same) or failed_for_good(same, tries, self._run.settings.attempts)
+        if other is not None:
+            table.attach(record, other)
+        return other
 
     async def is_free_of_doubt(self, want: Wanted) -> bool:
         """Ask once more for earlier sends of this work whose answers were lost (design, point 4)."""

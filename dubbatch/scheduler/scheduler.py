@@ -13,16 +13,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 
 from dubbatch.api.answers import Then, Verdict
-from dubbatch.errors import DiskError, ServiceError
+from dubbatch.errors import DiskError, LedgerError, ServiceError
 from dubbatch.events import Pace, Sent
 from dubbatch.inputs import Inputs
 from dubbatch.jobs import LIVE, Attempt, JobRecord, JobState, Outcome
 from dubbatch.ledger.lock import is_locked
 from dubbatch.pacing.holders import Holders
 from dubbatch.pacing.permits import Permits
-from dubbatch.pacing.rate import Blame
 from dubbatch.pacing.slots import Slot, Slots
 from dubbatch.run import Run
 from dubbatch.scheduler.lookup import LookUp, Wanted, wanted
@@ -65,10 +66,14 @@ class Scheduler:
         self._queue: deque[JobRecord] = deque()
         self._in_flight: set[str] = set()
         self._settling: set[str] = set()
+        #: References whose POSTs are on their way from here: what becomes of them is still to be heard.
+        self._posting: set[str] = set()
         self._setbacks = Setbacks(run)
         self._readiness = Readiness(
             run, inputs=inputs, settler=self._settler, setbacks=self._setbacks, take_up=self._follow_if_live
         )
+        #: Taken before the permit, which counts from when the POST leaves.
+        self._uploads = asyncio.Semaphore(run.settings.transfers)
         #: Unsure attempts that the service would not speak of: the next run asks again.
         self._given_up: set[str] = set()
         self._sent = 0
@@ -93,7 +98,11 @@ class Scheduler:
     async def _resume(self, group: asyncio.TaskGroup) -> None:
         """Take up what is at the service, or may be, by what the ledger knows."""
         table, batch = self._run.books.attempts, self._run.batch
+        # Those of this moment: the ledger's answer may be older than the end of a POST.
+        posting = frozenset(self._posting)
         for attempt in await self._run.ledger(table.to_settle, batch):
+            if attempt.reference in posting:
+                continue
             # A live run settles its own; what a dead one left is settled by whoever needs it.
             if attempt.batch == batch or not await self._run.ledger(is_locked, self._run.ledger_path, attempt.batch):
                 self._begin_settling(group, attempt)
@@ -159,36 +168,32 @@ class Scheduler:
 
     async def _deliver(self, group: asyncio.TaskGroup, record: JobRecord, slot: Slot) -> None:
         """One job from its slot to the recorded answer."""
-        sent = False
         try:
-            want = await self._run.stop.unless_sending_stops(self._ready(group, record))
-            if want is not None:
-                sent = await self._send(group, want, slot)
+            async with self._uploads if record.job.is_upload else nullcontext():
+                want = await self._run.stop.unless_sending_stops(self._ready(group, record, slot))
+                if want is not None:
+                    await self._send(group, want, slot)
         except ServiceError as error:
             self._setbacks.leave(record.job.id, error.message)
         except DiskError as error:
             self._run.stop.everything(StopReason.DISK, error.message, error.hint)
         finally:
-            if not sent:
-                self._slots.withdraw()
+            if not slot.answered:
+                self._slots.withdraw(slot)
             self._in_flight.discard(record.job.id)
             self.tell_pace()
             self._run.news.tell()
 
-    async def _ready(self, group: asyncio.TaskGroup, listed: JobRecord) -> Wanted | None:
+    async def _ready(self, group: asyncio.TaskGroup, listed: JobRecord, slot: Slot) -> Wanted | None:
         """The attempt to send for a job as its files are now, its permit taken; None: nothing to send now."""
-        run, books = self._run, self._run.books
-        record = await run.ledger(books.jobs.get, listed.batch, listed.job.id)
-        if record is None or record.state is not JobState.PENDING or not record.present:
+        run = self._run
+        listed_now, is_redo = await run.ledger(self._as_recorded, listed)
+        if listed_now is None or (record := await self._readiness.as_it_is_now(listed_now)) is None:
             return None
-        record = await self._readiness.as_it_is_now(record)
-        if record is None:
-            return None
-        is_redo = record.job.id in await run.ledger(books.jobs.open_redos, run.batch)
         if not is_redo and await self._readiness.is_answered(record):
             return None
-        want = await run.ledger(wanted, books, record)
-        if (other := await run.ledger(books.attempts.get, want.reference)) and other.state in LIVE:
+        want, other = await run.ledger(self._next_attempt, record)
+        if other is not None and other.state in LIVE:
             # A given reference, sent for the row as it was before an edit, whose answer is still open.
             await self._await_settled(other, record)
             return None
@@ -198,11 +203,24 @@ class Scheduler:
         if not await self._poster.gather(record.job):
             return None
         await run.asking.before_post()
-        await self._permits.take(want.reference)
+        await self._permits.take(want.reference, partial(self._slots.depart, slot))
         # It may have been a long wait: identical work was bought meanwhile, or has failed for good.
         if not is_redo and await self._readiness.is_answered(record):
             return None
         return want if await self._readiness.is_free_of_doubt(want) else None
+
+    def _as_recorded(self, listed: JobRecord) -> tuple[JobRecord | None, bool]:
+        """In the ledger's thread: a listed job if it is still to be sent, and whether a person asked for it again."""
+        books = self._run.books
+        record = books.jobs.get(listed.batch, listed.job.id)
+        if record is None or record.state is not JobState.PENDING or not record.present:
+            return None, False
+        return record, record.job.id in books.jobs.open_redos(record.batch)
+
+    def _next_attempt(self, record: JobRecord) -> tuple[Wanted, Attempt | None]:
+        """In the ledger's thread: what would be sent, and what the ledger has under that reference."""
+        want = wanted(self._run.books, record)
+        return want, self._run.books.attempts.get(want.reference)
 
     async def _await_settled(self, other: Attempt, record: JobRecord) -> None:
         if other.reference in self._given_up:
@@ -211,21 +229,35 @@ class Scheduler:
             # Not until the next news: another run may be the one that settles it.
             await self._run.sleep(self._run.settings.poll_interval_s)
 
-    async def _send(self, group: asyncio.TaskGroup, want: Wanted, slot: Slot) -> bool:
-        """Commit the send, POST, commit the answer. False: nothing was sent, the slot is still to be given back."""
-        run, books = self._run, self._run.books
-        is_redo = want.record.job.id in await run.ledger(books.jobs.open_redos, run.batch)
-        if run.stop.sends_no_more:
-            return False
-        send = await run.ledger(books.attempts.begin_send, want.record, want.attempt(), run.wall(), redo=is_redo)
-        if send is None:
-            return False
-        started = run.clock()
-        verdict = await self._poster.post(want)
-        await self._record(group, want, send, verdict, slot)
+    async def _send(self, group: asyncio.TaskGroup, want: Wanted, slot: Slot) -> None:
+        """Commit the send, POST, commit the answer. Where nothing was sent, the slot is still to be given back."""
+        run = self._run
+        self._posting.add(want.reference)
+        try:
+            if run.stop.sends_no_more or (send := await run.ledger(self._begin_send, want)) is None:
+                return
+            await self._leave(want, send)
+            started = run.clock()
+            verdict = await self._poster.post(want)
+            await self._record(group, want, send, verdict, slot)
+        finally:
+            self._posting.discard(want.reference)
         run.asking.posted(verdict, started)
         run.hook(Sent(run.batch, want.record.job.id, want.reference, verdict.outcome.value, run.clock() - started))
-        return True
+
+    async def _leave(self, want: Wanted, send: int) -> None:
+        """Let the permit count from now. Raises LedgerError where its log fails: nothing has left then."""
+        try:
+            await self._permits.leaves(want.reference)
+        except LedgerError:
+            await self._run.ledger(self._run.books.attempts.refused, send, want.reference, self._run.wall())
+            raise
+
+    def _begin_send(self, want: Wanted) -> int | None:
+        """In the ledger's thread: commit that the POST is about to leave; the send's number. None: it must not."""
+        books, record = self._run.books, want.record
+        is_redo = record.job.id in books.jobs.open_redos(record.batch)
+        return books.attempts.begin_send(record, want.attempt(), self._run.wall(), redo=is_redo)
 
     async def _record(self, group: asyncio.TaskGroup, want: Wanted, send: int, verdict: Verdict, slot: Slot) -> None:
         """Write down what the answer says of this send, and give its slot the right end."""
@@ -236,19 +268,21 @@ class Scheduler:
         if verdict.outcome is Outcome.ACCEPTED:
             attempt = await run.ledger(table.accepted, send, reference, verdict.request_id, now)
             self._sent += 1
-            self._slots.accepted()
             self._permits.accepted()
+            explains_refusal = self._slots.accepted(slot)
             self._holders.keep(reference)
             self._follow(attempt)
+            if explains_refusal:
+                await self._permits.was_rate()
         elif verdict.outcome is Outcome.UNKNOWN:
             attempt = await run.ledger(table.unsure, send, reference, now, error=verdict.message)
             self._sent += 1
-            self._slots.unsure()
+            self._slots.unsure(slot)
             self._holders.keep(reference)
             self._begin_settling(group, attempt)
         elif verdict.then is Then.FAIL_JOB:
             await run.ledger(table.rejected, send, reference, now, error=verdict.message, hint=verdict.hint)
-            self._slots.withdraw()
+            self._slots.withdraw(slot)
         else:
             await run.ledger(table.refused, send, reference, now)
             await self._slow_down(verdict, slot)
@@ -260,10 +294,10 @@ class Scheduler:
 
     async def _slow_down(self, verdict: Verdict, slot: Slot) -> None:
         """A refusal that is not about the job: a 429 is about the rate or the slots, never both."""
-        if verdict.then is Then.WAIT and await self._permits.refused(verdict.retry_after_s) is Blame.SLOTS:
+        if verdict.then is Then.WAIT and not await self._permits.refused(verdict.retry_after_s):
             self._slots.refused(slot)
         else:
-            self._slots.withdraw()
+            self._slots.withdraw(slot)
 
     def _begin_settling(self, group: asyncio.TaskGroup, attempt: Attempt) -> None:
         if attempt.reference in self._settling | self._given_up:
