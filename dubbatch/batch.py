@@ -30,17 +30,20 @@ _OPEN = LIVE | {JobState.PENDING, JobState.COMPLETED}
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A manifest, loaded, and where its ledger and outputs are."""
+    """What a run keeps of a manifest, and where its ledger and outputs are. Its jobs are in the ledger."""
 
-    manifest: Manifest
+    name: str
+    manifest: Path
+    #: The team's own headers, in order.
+    columns: tuple[str, ...]
     ledger: Path
     output_dir: Path
     #: Where reports go; the first two are ``report.csv`` and ``report.json`` in the output directory.
     reports: tuple[Path, ...]
 
-    @property
-    def name(self) -> str:
-        return self.manifest.batch
+    @classmethod
+    def of(cls, manifest: Manifest, ledger: Path, output_dir: Path, reports: tuple[Path, ...]) -> Batch:
+        return cls(manifest.batch, manifest.path, manifest.columns, ledger, output_dir, reports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,9 @@ def tell_start(batch: str, counts: Mapping[JobState, int], hook: EventHook) -> N
 def row_of(batch: Batch) -> BatchRow:
     return BatchRow(
         name=batch.name,
-        manifest=str(batch.manifest.path.resolve()),
+        manifest=str(batch.manifest.resolve()),
         output_dir=str(batch.output_dir),
-        columns=json.dumps(batch.manifest.columns, ensure_ascii=False),
+        columns=json.dumps(batch.columns, ensure_ascii=False),
         started_at=_now(),
     )
 
@@ -78,8 +81,9 @@ def fetched_folder(ledger: Path, batch: str) -> Path:
 def check_places(batch: Batch, ledger: Ledger) -> None:
     """Make sure, before anything is sent, that what will come can be put where it belongs. Raises DiskError."""
     check_writable(batch.output_dir)
-    names = {record.job.output for record in ledger.jobs.all(batch.name) if record.state in _OPEN}
-    for folder in {batch.output_dir.joinpath(*name.split("/")).parent for name in names}:
+    names = {record.job.output.rpartition("/")[0] for record in ledger.jobs.all(batch.name) if record.state in _OPEN}
+    for name in names:
+        folder = batch.output_dir.joinpath(*name.split("/"))
         # One that is a link or a file is told when it is met, and concerns its own jobs.
         if folder.is_dir() and not folder.is_symlink():
             check_writable(folder)

@@ -33,6 +33,9 @@ _SAS_NAMES = frozenset(
     "sig se sp sv sr st ss srt spr sip si skoid sktid skt ske sks skv saoid suoid scid ses sdd".split()
 )
 
+#: An address that is its own canonical form, as most are: nothing in it that needs a closer look.
+_CANONICAL = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(?::(?!80/|443/)[1-9][0-9]{0,3}|:[1-5][0-9]{4})?/[!-\"$->@-~]*")
+
 
 def canonical_url(url: str) -> str:
     """The part of a web address that names the file: scheme, host, path, and query without signatures.
@@ -40,6 +43,8 @@ def canonical_url(url: str) -> str:
     Scheme and host are case-insensitive and the default port is no port (RFC 3986, 6.2); the order
     of the query and every byte of the path count. A fragment never reaches a server.
     """
+    if _CANONICAL.fullmatch(url):
+        return url
     parts = urlsplit(url.strip())
     scheme = parts.scheme.lower()
     host = (parts.hostname or "").lower()

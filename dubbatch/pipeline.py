@@ -11,9 +11,8 @@ by anything, leaves a ledger from which the next one goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from dubbatch.api.client import ChamelaionClient
@@ -34,9 +33,9 @@ from dubbatch.batch import (
     tell_start,
 )
 from dubbatch.errors import DubbatchError, KeyRefused
-from dubbatch.events import EventHook, Level, Notice, ignore
+from dubbatch.events import EventHook, Level, Notice
 from dubbatch.inputs import Inputs
-from dubbatch.jobs import JobState
+from dubbatch.jobs import Job
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.ledger.lock import batch_lock
@@ -44,7 +43,6 @@ from dubbatch.listing import Listing
 from dubbatch.pacing.holders import Holders
 from dubbatch.pacing.permits import Permits
 from dubbatch.pacing.slots import Slots
-from dubbatch.plan import Action, Planned
 from dubbatch.planner import Plan, draw_up
 from dubbatch.run import Run
 from dubbatch.scheduler.lookup import LookUp
@@ -66,39 +64,63 @@ def always(plan: Plan) -> bool:
 
 
 async def run_batch(
-    batch: Batch, service: Service, settings: Settings, *, hook: EventHook, confirm: Confirm = always
+    batch: Batch,
+    jobs: Iterable[Job],
+    service: Service,
+    settings: Settings,
+    *,
+    hook: EventHook,
+    confirm: Confirm = always,
 ) -> RunResult:
-    """Plan the batch, send what is due, follow, download and report.
+    """Plan the batch's jobs, send what is due, follow, download and report.
 
-    ``confirm`` may say no to a plan before anything is recorded or sent. Raises BatchBusy, KeyRefused
-    (no key, and something to ask the service for), LedgerError, DiskError, UsageError.
+    From the plan on, the jobs are in the ledger: who hands over an iterator and keeps nothing else of the
+    manifest has its memory back. ``confirm`` may say no to a plan before anything is recorded or sent. Raises
+    BatchBusy, KeyRefused (no key, and something to ask the service for), LedgerError, DiskError, UsageError.
     """
     with Ledger(batch.ledger) as ledger, batch_lock(batch.ledger, batch.name):
         if service.credentials:
             ledger.account.belong_to(service.label)
         thread = LedgerThread(ledger, hook)
         try:
-            plan = await draw_up(
-                batch.manifest.jobs,
-                batch=batch.name,
-                output_dir=batch.output_dir,
-                ledger=thread,
-                inputs=Inputs(thread),
-                attempts=settings.attempts,
-                only=settings.only,
-            )
-            if not confirm(plan):
-                return RunResult(batch.name, {}, (), batch.output_dir, ())
-            if not service.credentials and needs_key(plan, ledger):
-                hint = "set CHAMELAION_API_KEY, or try it free with --sandbox; nothing was sent"
-                raise KeyRefused("no key for the service", hint=hint)
-            if not plan.is_news and is_finished(batch, ledger):
-                notice_missing(batch.name, ledger, hook)
-                return result_of(batch.name, batch.output_dir, batch.reports, ledger, Stop())
-            await thread(ledger.jobs.begin_batch, row_of(batch), plan.records())
+            ended = await _begin(batch, jobs, service, settings, thread, hook, confirm)
+            if ended is not None:
+                return ended
             return await _carry_out(batch, service, settings, thread, hook)
         finally:
             thread.close()
+
+
+async def _begin(
+    batch: Batch,
+    jobs: Iterable[Job],
+    service: Service,
+    settings: Settings,
+    thread: LedgerThread,
+    hook: EventHook,
+    confirm: Confirm,
+) -> RunResult | None:
+    """Record the plan; how the run ends, where there is nothing to do or it is not wanted."""
+    ledger = thread.ledger
+    plan = await draw_up(
+        jobs,
+        batch=batch.name,
+        output_dir=batch.output_dir,
+        ledger=thread,
+        inputs=Inputs(thread),
+        attempts=settings.attempts,
+        only=settings.only,
+    )
+    if not confirm(plan):
+        return RunResult(batch.name, {}, (), batch.output_dir, ())
+    if not service.credentials and needs_key(plan, ledger):
+        hint = "set CHAMELAION_API_KEY, or try it free with --sandbox; nothing was sent"
+        raise KeyRefused("no key for the service", hint=hint)
+    if not plan.is_news and is_finished(batch, ledger):
+        notice_missing(batch.name, ledger, hook)
+        return result_of(batch.name, batch.output_dir, batch.reports, ledger, Stop())
+    await thread(ledger.jobs.begin_batch, row_of(batch), plan.records())
+    return None
 
 
 async def collect_batch(
@@ -121,48 +143,13 @@ async def collect_batch(
             await thread(fetch_again, ledger, batch.name)
             tell_start(batch.name, ledger.jobs.counts(batch.name), hook)
             stop = Stop()
-            async with _run(batch.name, Path(batch.output_dir), service, settings, thread, hook, stop) as run:
+            async with open_run(batch.name, Path(batch.output_dir), service, settings, thread, hook, stop) as run:
                 work = asyncio.ensure_future(_collect(run))
                 with stopping_on_signals(stop, work):
                     await _to_the_end(work, stop)
             return finish(batch.name, Path(batch.output_dir), reports, ledger, stop)
         finally:
             thread.close()
-
-
-async def ask_account(batch: Batch, plan: Plan, service: Service, settings: Settings, thread: LedgerThread) -> Plan:
-    """The plan with what the account has already. ``thread`` has a copy of the ledger: its content changes.
-
-    Waits for nothing. Raises ServiceError where the account doesn't answer.
-    """
-    stop = Stop()
-    await thread(thread.ledger.jobs.begin_batch, row_of(batch), plan.records())
-    async with _run(batch.name, batch.output_dir, service, settings, thread, ignore, stop) as run:
-        lookup = LookUp(
-            batch=batch.name,
-            ledger=thread,
-            listing=run.listing,
-            asking=run.asking,
-            hook=ignore,
-            settle_s=0.0,
-            recent_posts=await recent_posts(service.permit_log()),
-        )
-        # Offline, one quick try is enough: the plan stands without it.
-        await run.asking.once(lambda: run.client.list_requests(limit=1, offset=0))
-        await lookup.prepare()
-    rows = [await thread(_as_looked_up, thread.ledger, row) for row in plan.rows]
-    return replace(plan, rows=tuple(rows))
-
-
-def _as_looked_up(ledger: Ledger, row: Planned) -> Planned:
-    record = ledger.jobs.get(row.record.batch, row.record.job.id)
-    if record is None or not row.sends or record.state is JobState.PENDING:
-        return row
-    if record.state is JobState.BLOCKED:
-        return Planned(record, Action.BLOCKED, record.error)
-    if record.state is JobState.UNSURE:
-        return Planned(record, Action.UNSURE, "this host sent it within the hour: it is asked for first")
-    return Planned(record, Action.ADOPT, "the account has it already")
 
 
 async def _carry_out(
@@ -173,7 +160,7 @@ async def _carry_out(
     tell_start(batch.name, counts, hook)
     if has_work(counts, batch.name, ledger):
         check_places(batch, ledger)
-        async with _run(batch.name, batch.output_dir, service, settings, thread, hook, stop) as run:
+        async with open_run(batch.name, batch.output_dir, service, settings, thread, hook, stop) as run:
             work = asyncio.ensure_future(_work(run, service, fetched_folder(batch.ledger, batch.name)))
             with stopping_on_signals(stop, work):
                 await _to_the_end(work, stop)
@@ -276,7 +263,7 @@ async def _stop_in_time(run: Run) -> None:
 
 
 @asynccontextmanager
-async def _run(
+async def open_run(
     batch: str,
     output_dir: Path,
     service: Service,
@@ -285,6 +272,7 @@ async def _run(
     hook: EventHook,
     stop: Stop,
 ) -> AsyncIterator[Run]:
+    """What the stages of one run share, with a client that is closed at its end."""
     asking = Asking(stop, tell=lambda message, hint: hook(Notice(batch, Level.WARNING, message, hint)))
     account = await thread(thread.ledger.account.get)
     async with ChamelaionClient(service.base_url, service.credentials, settings.timeout_s) as client:

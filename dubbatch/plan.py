@@ -57,15 +57,20 @@ class Planned:
         return self.action in SENDS
 
 
-def decide(batch: str, job: Job, fingerprint: str, known: Known, *, length_s: float | None = None) -> Planned:
-    """The plan for one row. ``fingerprint`` is empty where its media can't be read (the job is blocked then)."""
+def decide(
+    batch: str, job: Job, fingerprint: str, known: Known, *, length_s: float | None = None, selected: bool = True
+) -> Planned:
+    """The plan for one row. ``fingerprint`` is empty where its media can't be read (the job is blocked then).
+
+    ``selected``: whether this run was asked for it.
+    """
 
     def planned(
         action: Action, state: JobState, reason: str, *, reference: str = "", error: str = "", hint: str = ""
     ) -> Planned:
         record = JobRecord(
             batch=batch, job=job, state=state, fingerprint=fingerprint, reference=reference, error=error, hint=hint,
-            length_s=length_s,
+            selected=selected, length_s=length_s,
         )  # fmt: skip
         return Planned(record, action, reason)
 

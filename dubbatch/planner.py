@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from dubbatch import identity
@@ -14,6 +15,9 @@ from dubbatch.ledger.attempts import serving
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.plan import Known, Planned, decide, twins_within
 from dubbatch.settlement import may_try_again
+
+#: Rows that are planned in one call of the ledger.
+_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Plan:
 
 
 async def draw_up(
-    jobs: Sequence[Job],
+    jobs: Iterable[Job],
     *,
     batch: str,
     output_dir: Path,
@@ -48,23 +52,38 @@ async def draw_up(
     """Plan every job of a manifest. Reads the ledger and the media; changes nothing but the memory of hashes.
 
     ``attempts``: how many may be bought of one work unasked. ``only``: ids or ``column=value``; empty selects all.
-    Raises UsageError where it selects nothing,
-    LedgerError.
+    Raises UsageError where it selects nothing, LedgerError.
     """
-    chosen = select(jobs, only)
-    redos = await ledger(ledger.ledger.jobs.open_redos, batch)
+    every = list(jobs)
+    books = _Books(
+        ledger.ledger,
+        batch,
+        output_dir,
+        attempts,
+        redos=await ledger(ledger.ledger.jobs.open_redos, batch),
+        chosen=select(every, only),
+    )
     rows: list[Planned] = []
     is_news = False
-    async for measured in inputs.measure_all(jobs):
-        known = await ledger(_known, ledger.ledger, batch, measured, output_dir, measured.job.id in redos)
-        known = replace(known, another_try=await ledger(_is_due_again, ledger.ledger, known, attempts))
-        row = _planned(batch, measured, known)
-        row = replace(row, record=replace(row.record, selected=measured.job.id in chosen))
-        is_news = is_news or row.record != known.record
-        rows.append(row)
-    left = await ledger(_left, ledger.ledger, batch, {job.id for job in jobs})
-    is_news = is_news or any(record.present for record in left)
-    return Plan(tuple(twins_within(rows)), tuple(record.job.id for record in left), is_news)
+    async for page in _paged(inputs.measure_all(every)):
+        # Each call costs a change of threads, as much as planning a row.
+        planned, has_news = await ledger(books.plan, page)
+        rows += planned
+        is_news = is_news or has_news
+    left = await ledger(ledger.ledger.jobs.others, batch, {job.id for job in every})
+    is_news = is_news or any(left.values())
+    return Plan(tuple(twins_within(rows)), tuple(left), is_news)
+
+
+async def _paged(every: AsyncIterator[Measured]) -> AsyncIterator[list[Measured]]:
+    page: list[Measured] = []
+    async for measured in every:
+        page.append(measured)
+        if len(page) == _PAGE:
+            yield page
+            page = []
+    if page:
+        yield page
 
 
 def select(jobs: Iterable[Job], only: Collection[str]) -> frozenset[str]:
@@ -90,48 +109,77 @@ def _matches(job: Job, wish: str) -> bool:
     return any(name.strip().lower() == column.strip().lower() and text == value for name, text in fields.items())
 
 
-def _planned(batch: str, measured: Measured, known: Known) -> Planned:
-    job, work = measured.job, measured.work
-    if work is None:
-        reason = measured.error.message if measured.error else "its media can't be read"
-        job = job if job.skip or job.blocked else replace(job, blocked=reason)
-        return decide(batch, job, "", known)
-    return decide(batch, job, work.fingerprint, known, length_s=work.length_s)
+@dataclass(frozen=True)
+class _Books:
+    """What the ledger has on the rows of one batch. Used in the ledger's thread."""
+
+    ledger: Ledger
+    batch: str
+    output_dir: Path
+    attempts: int
+    redos: Collection[str]
+    chosen: Collection[str]
+
+    @cached_property
+    def _folder(self) -> Path:
+        return self.output_dir.resolve()
+
+    def plan(self, page: Sequence[Measured]) -> tuple[list[Planned], bool]:
+        """The plan for some rows, and whether it says of any what the ledger does not have already."""
+        records = self.ledger.jobs.several(self.batch, [measured.job.id for measured in page])
+        bought = self.ledger.attempts.with_fingerprints([row.work.fingerprint for row in page if row.work])
+        rows, is_news = [], False
+        for measured in page:
+            same = bought.get(measured.work.fingerprint, ()) if measured.work else ()
+            known = self._known(measured, records.get(measured.job.id), same)
+            row = self._planned(measured, known)
+            rows.append(row)
+            is_news = is_news or row.record != known.record
+        return rows, is_news
+
+    def _planned(self, measured: Measured, known: Known) -> Planned:
+        job, work = measured.job, measured.work
+        is_chosen = job.id in self.chosen
+        if work is None:
+            reason = measured.error.message if measured.error else "its media can't be read"
+            job = job if job.skip or job.blocked else replace(job, blocked=reason)
+            return decide(self.batch, job, "", known, selected=is_chosen)
+        return decide(self.batch, job, work.fingerprint, known, length_s=work.length_s, selected=is_chosen)
+
+    def _known(self, measured: Measured, record: JobRecord | None, same: Sequence[Attempt]) -> Known:
+        """``same``: the attempts of the row's work."""
+        job = measured.job
+        if measured.work is None:
+            return Known(record=record, redo=False)
+        work, redo, twin, is_misplaced = measured.work.fingerprint, job.id in self.redos, None, False
+        if record is not None and record.fingerprint == work and record.reference:
+            own = self.ledger.attempts.get(record.reference)
+            is_misplaced = self._is_misplaced(record, job)
+        else:
+            own, twin = _bought(same, job, work)
+        is_due = own is not None and self._is_due_again(own)
+        return Known(record=record, own=own, twin=twin, redo=redo, another_try=is_due, misplaced=is_misplaced)
+
+    def _is_due_again(self, own: Attempt) -> bool:
+        """Whether it failed by the service's own fault, and an earlier run ended before the next was sent."""
+        if own.state is not JobState.FAILED or not own.request_id:
+            return False
+        return may_try_again(own.error, self.ledger.attempts.tries(own.fingerprint), self.attempts)
+
+    def _is_misplaced(self, record: JobRecord, job: Job) -> bool:
+        """Whether the job's file is there, but under another name than the row gives it now."""
+        output = self.ledger.outputs.current(record)
+        if output is None:
+            return False
+        place = self._folder.joinpath(*job.output.split("/"))
+        return output.path != place and output.path.exists()
 
 
-def _known(ledger: Ledger, batch: str, measured: Measured, output_dir: Path, redo: bool) -> Known:
-    """What the ledger has on one row."""
-    job = measured.job
-    record = ledger.jobs.get(batch, job.id)
-    if measured.work is None:
-        return Known(record=record, redo=False)
-    work = measured.work.fingerprint
-    if record is not None and record.fingerprint == work and record.reference:
-        own: Attempt | None = ledger.attempts.get(record.reference)
-        return Known(record=record, own=own, redo=redo, misplaced=_is_misplaced(ledger, record, job, output_dir))
+def _bought(same: Sequence[Attempt], job: Job, work: str) -> tuple[Attempt | None, Attempt | None]:
+    """Of the attempts of a job's work: the last of its own, and the one that another job bought and that serves it."""
+    if not same:
+        return None, None
     stem = identity.references(job.id, work, job.reference_id).stem
-    # A reference that the team chose stays with the row when its media change: not all its attempts are this work.
-    attempts = [attempt for attempt in ledger.attempts.of_stem(stem) if attempt.fingerprint == work]
-    twin = serving([attempt for attempt in ledger.attempts.with_fingerprint(work) if attempt.stem != stem])
-    return Known(record=record, own=attempts[-1] if attempts else None, twin=twin, redo=redo)
-
-
-def _is_due_again(ledger: Ledger, known: Known, attempts: int) -> bool:
-    """Whether the last attempt failed by the service's own fault, and an earlier run ended before the next was sent."""
-    own = known.own
-    if own is None or own.state is not JobState.FAILED or not own.request_id:
-        return False
-    return may_try_again(own.error, ledger.attempts.tries(own.fingerprint), attempts)
-
-
-def _is_misplaced(ledger: Ledger, record: JobRecord, job: Job, output_dir: Path) -> bool:
-    """Whether the job's file is there, but under another name than the row gives it now."""
-    output = ledger.outputs.current(record)
-    if output is None:
-        return False
-    place = output_dir.resolve().joinpath(*job.output.split("/"))
-    return output.path != place and output.path.exists()
-
-
-def _left(ledger: Ledger, batch: str, ids: Collection[str]) -> list[JobRecord]:
-    return [record for record in ledger.jobs.all(batch) if record.job.id not in ids]
+    own = [attempt for attempt in same if attempt.stem == stem]
+    twin = serving([attempt for attempt in same if attempt.stem != stem])
+    return max(own, key=lambda attempt: attempt.n, default=None), twin

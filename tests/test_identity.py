@@ -54,6 +54,16 @@ def test_references_of_urls_are_what_they_always_were() -> None:
     assert (references.at(1), references.at(2)) == ("ep01-ja-ut6ys2h7eqk2wuvute25-1", "ep01-ja-ut6ys2h7eqk2wuvute25-2")
 
 
+@given(st.from_regex(r"https?://[A-Za-z0-9.:-]{1,12}(:(80|443|8\d{1,4}|[1-6]\d{4}))?/[!-~]{0,12}", fullmatch=True))
+def test_an_address_that_needs_no_closer_look_counts_as_one_that_had_it(url: str) -> None:
+    """A fragment never reaches a server, and has every address looked at closely."""
+    try:
+        closely = identity.canonical_url(url.partition("#")[0] + "#")
+    except ValueError:
+        return
+    assert identity.canonical_url(url) == closely
+
+
 def test_a_given_reference_is_sent_as_it_is() -> None:
     """The team's own reference has no number; its second attempt has."""
     references = identity.references("ep01", WORK, given="order/12345")

@@ -336,3 +336,20 @@ async def test_only_that_selects_nothing_is_a_usage_error(draw: DrawUp, rows: li
 
     assert only in caught.value.message
     assert "column=value" in caught.value.hint
+
+
+async def test_many_rows_are_planned_as_few_are(draw: DrawUp, thread: LedgerThread) -> None:
+    """In their order, identical work bought once though it stands far apart, and nothing is news the second time."""
+    addresses = [Media(f"https://h/{n}.mp4", url=f"https://h/{n}.mp4") for n in range(1_200)]
+    jobs = [
+        Job(id=f"{n}", video=video, audio=addresses[0], output=f"{n}.mp4", position=0)
+        for n, video in enumerate([*addresses, addresses[7]])
+    ]
+
+    plan = await draw(jobs)
+
+    assert [row.record.job.id for row in plan.rows] == [job.id for job in jobs]
+    assert [row.record.job.id for row in plan.rows if row.action is not Action.NEW] == ["1200"]
+    assert (plan.is_news, (await draw(jobs)).is_news) == (True, False)
+    bought = buy(thread.ledger, of(plan, "7"), JobState.QUEUED)
+    assert of(await draw(jobs, batch="other"), "1200").reference == bought.reference

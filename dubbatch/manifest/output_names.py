@@ -104,21 +104,25 @@ def _flat(value: str) -> str:
 
 
 def _file(stem: str) -> str:
-    return _component(stem, room=COMPONENT_MAX - len(SUFFIX), is_stem=True) + SUFFIX
+    return _component(stem, COMPONENT_MAX - len(SUFFIX), is_stem=True) + SUFFIX
 
 
-@lru_cache(maxsize=4096)
-def _component(text: str, *, room: int = COMPONENT_MAX, is_stem: bool = False) -> str:
+def _component(text: str, room: int = COMPONENT_MAX, *, is_stem: bool = False) -> str:
     """One safe folder name, or one safe stem of a file; an empty folder stays empty."""
     if len(text) <= room and _PLAIN.fullmatch(text) and not _DEVICE.fullmatch(text):
         return text
+    return _made_safe(text, room) or (_NAMELESS if is_stem else "")
+
+
+@lru_cache(maxsize=4096)
+def _made_safe(text: str, room: int) -> str:
     text = "".join(char for char in text if char in _JOINERS or unicodedata.category(char) not in _UNNAMABLE)
     text = unicodedata.normalize("NFC", text)
     # A name in hiding (.name) would look like nothing was made; .. would lead out.
     text = _shortened(_FORBIDDEN.sub("-", text).lstrip(". "), room)
     if _DEVICE.fullmatch(text):
         text = _shortened("_" + text, room)
-    return text or (_NAMELESS if is_stem else "")
+    return text
 
 
 def _shortened(text: str, room: int) -> str:

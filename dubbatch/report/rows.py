@@ -24,6 +24,8 @@ from dubbatch.plan import minutes_of
 
 #: A scheme is short; without a bound, a long cell that is no address would be searched again and again.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,20}://\S+", re.IGNORECASE)
+#: What most addresses look like: short, printable, and without login and query, so that it is shown as it is.
+_HARMLESS = re.compile(r"https?://[A-Za-z0-9.:-]{1,80}/[!\"$->A-~]{0,180}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ def report_rows(ledger: Ledger, batch: str) -> Iterator[ReportRow]:
         yield _row(
             record,
             attempt=ledger.attempts.get(record.reference) if record.reference else None,
-            output=ledger.outputs.current(record),
+            output=ledger.outputs.current(record) if record.reference else None,
             accepted=accepted.get(record.job.id, 0),
             output_dir=output_dir,
         )
@@ -146,11 +148,15 @@ def _row(
 
 
 def _shown_media(media: Media) -> str:
+    if _HARMLESS.fullmatch(media.text):
+        return media.text
     return shown(media.text) if media.url is not None else _without_secrets(media.text)
 
 
 def _without_secrets(text: str) -> str:
     """``text`` as it is, but for the addresses in it."""
+    if "://" not in text and "?" not in text:
+        return text
     return unsigned(_ADDRESS.sub(lambda found: shown(found[0]), text))
 
 
