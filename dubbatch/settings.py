@@ -103,7 +103,7 @@ class Settings:
     rate_limit: int = _option("rate_limit", whole_number(1), 60, "POSTs the account allows in a window.", "N")
     rate_window_s: float = _option("rate_window", parse_pause, 60.0, "Length of that window.", "TIME")
     poll_interval_s: float = _option(
-        "poll_interval", parse_pause, 5.0, "Shortest pause between two rounds of asking.", "TIME"
+        "poll_interval", parse_pause, 5.0, "Shortest time from one round of asking to the next.", "TIME"
     )
     timeout_s: float = _option("timeout", parse_pause, 60.0, "Longest silence in one HTTP call; never a total.", "TIME")
     settle_s: float = _option(
@@ -116,7 +116,7 @@ class Settings:
     attempts: int = _option(
         "attempts", whole_number(1), 2, "Tries at a job in all, where the service failed by its own fault.", "N"
     )
-    transfers: int = _option("transfers", whole_number(1), 4, "Downloads at once.", "N")
+    transfers: int = _option("transfers", whole_number(1), 4, "Uploads at once, and downloads at once.", "N")
     max_time_s: float | None = _option(
         "max_time", parse_pause, None, "After this long send no more; what runs stays at the service.", "TIME"
     )

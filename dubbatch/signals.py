@@ -10,20 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from dubbatch.interrupts import handled
 from dubbatch.stop import Stop, StopReason
-
-_REASONS = {signal.SIGINT: StopReason.INTERRUPTED, signal.SIGTERM: StopReason.TERMINATED}
-# The terminal, or the ssh session, is gone; Windows has no such signal.
-if hasattr(signal, "SIGHUP"):
-    _REASONS[signal.SIGHUP] = StopReason.TERMINATED
-
-
-def handled() -> tuple[signal.Signals, ...]:
-    """The signals that end a command. Under ``nohup`` a closed terminal is none of them."""
-    hung_up = getattr(signal, "SIGHUP", None)
-    is_deaf = hung_up is not None and signal.getsignal(hung_up) is signal.SIG_IGN
-    return tuple(number for number in _REASONS if not (is_deaf and number == hung_up))
-
 
 #: What each run under way does on a signal. Handlers belong to the process, so all its runs share them.
 _leaving: list[Callable[[int], None]] = []
@@ -44,7 +32,7 @@ def stopping_on_signals(stop: Stop, work: asyncio.Future[None]) -> Iterator[None
     loop = asyncio.get_running_loop()
 
     def leave(number: int) -> None:
-        reason = _REASONS[signal.Signals(number)]
+        reason = StopReason.INTERRUPTED if number == signal.SIGINT else StopReason.TERMINATED
         was_leaving = stop.leaves
         stop.everything(reason, str(reason), "run again to go on")
         # A shell passes a hang-up on, and the system sends another when the shell is gone: that is one.

@@ -14,7 +14,7 @@ ROOT = Path(dubbatch.__file__).parent
 
 #: Lower layers first. A module imports from its own layer or from those before it.
 LAYERS: list[set[str]] = [
-    {"durability", "errors", "forms", "moments"},
+    {"durability", "errors", "forms", "interrupts", "moments"},
     {"jobs", "identity"},
     {"events", "pacing", "settings"},
     {"manifest", "media", "api", "ledger"},
@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"planner", "signals"},
     {"scheduler", "tracker", "stats", "report"},
     {"batch"},
-    {"pipeline"},
+    {"pipeline", "preview"},
     {"sandbox", "cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -31,11 +31,12 @@ APART = {"scheduler", "tracker", "report", "stats"}
 #: Engine -> the only places that may import it.
 ENGINES = {
     "httpx": {"api.client"},
-    "httpcore": {"api.client", "api.network"},
+    "httpcore": {"api.client", "api.network", "api.stream"},
     "sqlite3": {"ledger"},
     "tenacity": {"pacing.retry"},
     "pandas": {"report"},
     "av": {"media"},
+    "xxhash": {"media.hashing"},
     "click": {"cli"},
     "rich": {"cli"},
     "starlette": {"sandbox"},
@@ -108,6 +109,7 @@ def test_no_module_of_ours_is_imported_inside_a_function() -> None:
 def test_help_loads_no_heavy_library() -> None:
     """``dubbatch --help`` starts at once."""
     heavy = {"pandas", "av", "httpx", "pydantic", "starlette", "uvicorn", "sqlite3", "rich", "yaml", "tenacity"}
+    heavy |= {"asyncio", "ssl"}
     code = (
         "import sys; from dubbatch.cli.app import app; app.main(['--help'], standalone_mode=False); print(*sys.modules)"
     )

@@ -11,10 +11,8 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -25,7 +23,7 @@ from dubbatch.cli.audience import while_read
 from dubbatch.cli.exit_codes import INTERRUPTED, SOME_FAILED, TERMINATED, USAGE, code_of_error
 from dubbatch.cli.speech import say
 from dubbatch.errors import DubbatchError
-from dubbatch.signals import handled
+from dubbatch.interrupts import handled
 
 #: Name -> what it does; the module of the same name in this package has the command.
 COMMANDS: Mapping[str, str] = {
@@ -71,6 +69,9 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            # Here, as ``traceback`` below: a command that is all right starts without them.
+            from difflib import get_close_matches
+
             near = get_close_matches(args[0], COMMANDS, 1)
             hint = f" Did you mean {near[0]}?" if near else " See dubbatch --help."
             raise click.UsageError(f"there is no command {args[0]}.{hint}", ctx)
@@ -192,6 +193,8 @@ def show_error(error: DubbatchError) -> None:
 
 def show_mistake(error: Exception) -> None:
     """Tell of what should not have happened: with the way to it, which is needed to mend it, and no secrets."""
+    import traceback
+
     for line in "".join(traceback.format_exception(error)).splitlines():
         say(line, err=True)
     say("dubbatch: this is a mistake in dubbatch. What was sent is on record: run again to go on.", err=True)

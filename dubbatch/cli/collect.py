@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from dubbatch.cli.audience import while_read
-from dubbatch.cli.exit_codes import OK, code_of_run
+from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.options import FETCHING, RECORD, manifest_argument, setting_options
 from dubbatch.cli.progress import Progress
 from dubbatch.cli.project import open_project
 from dubbatch.cli.render import show_end, show_warnings
 from dubbatch.cli.serving import service_of
 from dubbatch.cli.speech import say
+from dubbatch.cli.standing import code_of_run
 from dubbatch.errors import KeyRefused
 from dubbatch.pipeline import collect_batch
 

@@ -1,12 +1,12 @@
-"""The one place that says which number a command ends with: cron's contract (design, section 8).
+"""The numbers that a command may end with: cron's contract (design, section 8).
 
-A code tells where the selected jobs stand, not only what this run did. Where several apply,
-the first of ``ORDER`` wins. Pure.
+Where several apply, the first of ``ORDER`` wins; ``dubbatch.cli.standing`` says which a run's end brings up.
+Every command loads this, also ``--help``, so it imports next to nothing. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from dubbatch.errors import (
@@ -20,8 +20,6 @@ from dubbatch.errors import (
     TokensUsedUp,
     UsageError,
 )
-from dubbatch.jobs import JobState
-from dubbatch.stop import StopReason
 
 #: All done, or nothing to do.
 OK: Final = 0
@@ -66,36 +64,6 @@ ORDER: Final = (
     OK,
 )
 
-OF_REASON: Final[Mapping[StopReason, int]] = {
-    StopReason.INTERRUPTED: INTERRUPTED,
-    StopReason.TERMINATED: TERMINATED,
-    StopReason.ANOTHER_MACHINE: BUSY,
-    StopReason.KEY: KEY,
-    StopReason.TOKENS: TOKENS,
-    StopReason.DISK: DISK,
-    StopReason.LEDGER: DISK,
-    StopReason.ADDRESS: AWAY,
-    StopReason.AWAY: AWAY,
-    # What a person asked for is no failure: only what it left undone counts.
-    StopReason.TIME: OK,
-    StopReason.LIMIT: OK,
-}
-
-OF_STATE: Final[Mapping[JobState, int]] = {
-    JobState.DOWNLOADED: OK,
-    JobState.SKIPPED: OK,
-    JobState.SUBMITTING: UNSURE,
-    JobState.UNSURE: UNSURE,
-    JobState.FAILED: SOME_FAILED,
-    JobState.BLOCKED: SOME_FAILED,
-    JobState.SUSPECT: SOME_FAILED,
-    JobState.PENDING: REMAINS,
-    JobState.QUEUED: REMAINS,
-    JobState.PROCESSING: REMAINS,
-    JobState.COMPLETED: REMAINS,
-    JobState.STALLED: REMAINS,
-}
-
 #: A class that is not here counts as the nearest of its bases that is.
 OF_ERROR: Final[Mapping[type[DubbatchError], int]] = {
     DubbatchError: SOME_FAILED,
@@ -108,12 +76,6 @@ OF_ERROR: Final[Mapping[type[DubbatchError], int]] = {
     KeyRefused: KEY,
     TokensUsedUp: TOKENS,
 }
-
-
-def code_of_run(reasons: Collection[StopReason], counts: Mapping[JobState, int]) -> int:
-    """The code of a run that ended: why it stopped (if it did), and where the selected jobs stand."""
-    standing = [OF_STATE[state] for state, n in counts.items() if n > 0]
-    return worst([*(OF_REASON[reason] for reason in reasons), *standing])
 
 
 def code_of_error(error: DubbatchError) -> int:

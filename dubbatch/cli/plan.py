@@ -20,9 +20,9 @@ from dubbatch.events import ignore
 from dubbatch.inputs import Inputs
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.manifest import Manifest
-from dubbatch.pipeline import ask_account
 from dubbatch.plan import Totals, totals
 from dubbatch.planner import Plan, draw_up
+from dubbatch.preview import ask_account
 from dubbatch.service import Service
 
 
@@ -87,7 +87,7 @@ async def _ask_account(project: Project, manifest: Manifest, plan: Plan, thread:
     if not any(row.sends for row in plan.chosen) or project.settings.sandbox or not (key := credentials()):
         return plan
     service = Service(project.settings.base_url, key)
-    batch = Batch(manifest, project.ledger.absolute(), project.output_dir.absolute(), ())
+    batch = Batch.of(manifest, project.ledger.absolute(), project.output_dir.absolute(), ())
     try:
         return await ask_account(batch, plan, service, project.settings, thread)
     except ServiceError as error:

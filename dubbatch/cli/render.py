@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dubbatch.api.addresses import shown
-from dubbatch.batch import RunResult
 from dubbatch.cli.speech import say
 from dubbatch.jobs import JobState
-from dubbatch.ledger.jobs import BatchRow
-from dubbatch.ledger.ledger import Ledger
-from dubbatch.manifest import Manifest, Problem
-from dubbatch.plan import Planned, Totals, minutes_of
-from dubbatch.planner import Plan
+from dubbatch.plan import minutes_of
 from dubbatch.settings import OPTIONS, Resolved, shown_value
+
+if TYPE_CHECKING:
+    # For their names only: ``dubbatch status`` starts without what plans and runs.
+    from dubbatch.batch import RunResult
+    from dubbatch.ledger.jobs import BatchRow
+    from dubbatch.ledger.ledger import Ledger
+    from dubbatch.manifest import Manifest, Problem
+    from dubbatch.plan import Planned, Totals
+    from dubbatch.planner import Plan
 
 #: The order in which states are listed: what is done first, what needs a person next.
 _STATES = (
@@ -107,11 +111,10 @@ def show_status(ledger: Ledger, batch: BatchRow) -> None:
     ended = f", ended {batch.finished_at}" if batch.finished_at else ", not ended (running, or interrupted)"
     say(f"Batch {batch.name}: {_counted(counts)}")
     say(f"last run started {batch.started_at}{ended}")
-    for record in ledger.jobs.all(batch.name):
-        if record.present and record.error:
-            say(f"  {record.job.id}  {record.state}: {record.error}")
-            if record.hint:
-                say(f"      {record.hint}")
+    for trouble in ledger.jobs.troubles(batch.name):
+        say(f"  {trouble.job}  {trouble.state}: {trouble.error}")
+        if trouble.hint:
+            say(f"      {trouble.hint}")
     if removed := ledger.jobs.removed(batch.name):
         say(f"  no longer in the manifest: {', '.join(removed)}")
     say(f"outputs in {batch.output_dir}")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from dubbatch.batch import Batch, RunResult
 from dubbatch.cli.audience import while_read
-from dubbatch.cli.exit_codes import MANIFEST, OK, SOME_FAILED, code_of_run, worst
+from dubbatch.cli.exit_codes import MANIFEST, OK, SOME_FAILED, worst
 from dubbatch.cli.options import manifest_argument, setting_options
 from dubbatch.cli.progress import Progress
 from dubbatch.cli.project import Project, open_project
 from dubbatch.cli.render import show_end, show_problems, show_warnings, span
 from dubbatch.cli.serving import service_of
+from dubbatch.cli.standing import code_of_run
+from dubbatch.jobs import Job
 from dubbatch.manifest import Manifest
 from dubbatch.pipeline import run_batch
 from dubbatch.plan import Totals, totals
@@ -45,14 +48,18 @@ def command(manifest: str, **values: Any) -> int:
     loaded = project.load()
     if not may_go_on(loaded, project.settings):
         return MANIFEST
-    result = _run(project, loaded)
+    batch = Batch.of(loaded, project.ledger.absolute(), project.output_dir.absolute(), project.reports)
+    jobs, is_whole = iter(loaded.jobs), not loaded.errors
+    # The run takes the jobs over, and lets them go when the ledger has them: it may last for days.
+    del loaded
+    result = _run(project, batch, jobs)
     with while_read(sys.stdout):
         show_end(result, quiet=project.settings.quiet)
     if not result.counts:
         return OK
     code = code_of_run([cause.reason for cause in result.causes], result.counts)
     # Rows too bad to be jobs are not among the counts, and were not done either.
-    return worst((code, SOME_FAILED)) if loaded.errors else code
+    return code if is_whole else worst((code, SOME_FAILED))
 
 
 def may_go_on(manifest: Manifest, settings: Settings) -> bool:
@@ -66,7 +73,7 @@ def may_go_on(manifest: Manifest, settings: Settings) -> bool:
     return False
 
 
-def _run(project: Project, manifest: Manifest) -> RunResult:
+def _run(project: Project, batch: Batch, jobs: Iterator[Job]) -> RunResult:
     settings = project.settings
     with service_of(project) as service, Progress(sys.stderr, quiet=settings.quiet, bar=settings.progress) as progress:
 
@@ -74,8 +81,7 @@ def _run(project: Project, manifest: Manifest) -> RunResult:
             with progress.paused():
                 return _is_wanted(plan, settings)
 
-        batch = Batch(manifest, project.ledger.absolute(), project.output_dir.absolute(), project.reports)
-        return asyncio.run(run_batch(batch, service, settings, hook=progress, confirm=confirm))
+        return asyncio.run(run_batch(batch, jobs, service, settings, hook=progress, confirm=confirm))
 
 
 def _is_wanted(plan: Plan, settings: Settings) -> bool:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from dubbatch import errors
 from dubbatch.cli import exit_codes
-from dubbatch.cli.exit_codes import ORDER, code_of_error, code_of_run, worst
+from dubbatch.cli.exit_codes import ORDER, code_of_error, worst
+from dubbatch.cli.standing import code_of_run
 from dubbatch.errors import DubbatchError
 from dubbatch.jobs import JobState
 from dubbatch.stop import StopReason

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dubbatch.interrupts import handled
 from dubbatch.media.checks import check_output
 from dubbatch.sandbox.books import Books
 from dubbatch.sandbox.server import Sandbox
-from dubbatch.signals import handled
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
