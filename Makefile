@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint check bench chaos clean
+.PHONY: demo test lint check bench chaos day clean
 
 # From a clean state each time: the sandbox's ledger, books and outputs of the last demo go away.
 demo: $(STAMP)
@@ -23,7 +23,15 @@ check: lint test
 
 # Figures of the docs, as ratios taken in one run.
 bench: $(STAMP)
+	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.adoption
+	$(BIN)/python -m benchmarks.pace
+	$(BIN)/python -m benchmarks.transfers
+	$(BIN)/python -m benchmarks.growth
+
+# 86,400 jobs in virtual time, one POST a second: the long form of tests/protocol/test_day.py, some ten minutes.
+day: $(STAMP)
+	DAY_JOBS=86400 $(BIN)/pytest --numprocesses 0 --timeout 0 --capture no tests/protocol/test_day.py
 
 # The long form of tests/chaos and of tests/protocol: some 20 minutes, with JOBS, KILLS and SEED to choose.
 JOBS ?= 1000

@@ -19,6 +19,7 @@ from dubbatch.events import ignore
 from dubbatch.inputs import Inputs, Work
 from dubbatch.jobs import Job, Media
 from dubbatch.ledger.ledger import Ledger, LedgerThread
+from dubbatch.media.hashing import digests_of
 
 _OPENED: list[str] = []
 
@@ -172,6 +173,20 @@ async def test_a_file_whose_memory_turned_out_wrong_is_read_again(
     await thread(thread.ledger.media.forget, video)
 
     assert await inputs.measure(job_of(video)) != before
+
+
+async def test_a_file_that_is_remembered_without_a_checksum_is_read_again(
+    inputs: Inputs, thread: LedgerThread, video: Path
+) -> None:
+    """An older dubbatch took none, and an upload proves by it that the file is what was planned."""
+    media = thread.ledger.media
+    before = await inputs.look_at(Media(str(video), path=video))
+    assert before is not None
+    await thread(media.put, replace(before, checksum=""))
+
+    assert await inputs.look_at(Media(str(video), path=video)) == before
+    assert await thread(media.get, video) == before
+    assert before.checksum == digests_of(video).checksum
 
 
 async def test_one_reading_serves_all_rows_that_name_a_file(inputs: Inputs, video: Path) -> None:

@@ -132,7 +132,8 @@ class Project:
                 signal.raise_signal(signal.SIGINT)
 
         service = Service(self.sandbox.base_url, Credentials(api_key=key)) if key else self.service
-        return await run_batch(Batch(manifest, self.ledger, folder, reports), service, chosen, hook=note)
+        batch = Batch.of(manifest, self.ledger, folder, reports)
+        return await run_batch(batch, manifest.jobs, service, chosen, hook=note)
 
     async def collect(self, name: str = "batch") -> RunResult:
         with Ledger(self.ledger) as ledger:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dubbatch.batch import fetched_folder
-from dubbatch.cli.exit_codes import code_of_run
+from dubbatch.cli.standing import code_of_run
 from dubbatch.events import Event, JobChanged, Transferred
 from dubbatch.jobs import JobState
 from dubbatch.tracker import fetching

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dubbatch.batch import RunResult
-from dubbatch.cli.exit_codes import code_of_run
+from dubbatch.cli.standing import code_of_run
 from dubbatch.errors import BatchBusy
 from dubbatch.jobs import JobState
 from dubbatch.stop import StopReason

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dubbatch.cli.exit_codes import code_of_run
+from dubbatch.cli.standing import code_of_run
 from dubbatch.events import Event, JobChanged, Sent
 from dubbatch.jobs import JobState
 from dubbatch.ledger.ledger import Ledger

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dubbatch.batch import fetched_folder
-from dubbatch.cli.exit_codes import code_of_run
+from dubbatch.cli.standing import code_of_run
 from dubbatch.events import Event, JobChanged
 from dubbatch.jobs import JobState
 from dubbatch.pacing.backoff import delay_s
@@ -112,22 +112,22 @@ async def test_two_manifests_with_one_folder_and_one_id_do_not_take_the_name_fro
 async def test_a_request_that_can_not_be_asked_for_does_not_keep_the_run_from_its_end(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither list nor GET speaks of it: stalled after a while, and another run looks again."""
+    """Neither the list's filter nor GET speaks of it: stalled after a while, and another run looks again."""
     monkeypatch.setattr(poller, "_STALL_S", 0.5)
     monkeypatch.setattr(poller, "_STALL_USUAL", 0)
-    project.write_jobs("a", "b")
+    project.write_jobs("a")
     silent = {"on": ["get", "list"], "action": "answer", "status": 500, "reference": project.reference("a")}
     project.sandbox.set_faults([silent])
 
     result = await asyncio.wait_for(project.run(), 20)
 
-    assert project.states() == {"a": JobState.STALLED, "b": JobState.DOWNLOADED}
+    assert project.states() == {"a": JobState.STALLED}
     assert code_of_run([cause.reason for cause in result.causes], result.counts) == 9
 
     project.sandbox.set_faults([])
     result = await project.run()
 
-    assert result.counts == {JobState.DOWNLOADED: 2}
+    assert result.counts == {JobState.DOWNLOADED: 1}
     assert set(project.billed().values()) == {1}
 
 

@@ -29,10 +29,11 @@ class Endless(Exception):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Begins at ``now`` seconds; ``time()`` moves only when all that is ready has been done."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, longest_s: float = LONGEST_S, most_moments: int = MOST_MOMENTS) -> None:
         self.now = now
-        self._deadline = now + LONGEST_S
+        self._deadline = now + longest_s
         self._moments = 0
+        self._most_moments = most_moments
         super().__init__(_NoFiles(self._jump))
 
     def time(self) -> float:
@@ -49,7 +50,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if seconds is None:
             raise Endless("everybody waits, and for nothing")
         self._moments += 1
-        if self.now + seconds > deadline or self._moments == MOST_MOMENTS:
+        if self.now + seconds > deadline or self._moments == self._most_moments:
             raise Endless(f"no end at {self.now:.0f} s")
         self.now += seconds
         self._deadline = deadline

@@ -144,6 +144,9 @@ class NotedLog:
             self.service.permits.setdefault(reference, {})[self.batch] = asyncio.get_running_loop().time()
         return wait_s
 
+    async def renew(self, reference: str) -> None:
+        await self.log.renew(reference)
+
     async def pause(self, seconds: float) -> None:
         await self.log.pause(seconds)
 
