@@ -40,6 +40,7 @@ from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.ledger.lock import batch_lock
 from dubbatch.listing import Listing
+from dubbatch.memory import give_back
 from dubbatch.pacing.holders import Holders
 from dubbatch.pacing.permits import Permits
 from dubbatch.pacing.slots import Slots
@@ -86,6 +87,7 @@ async def run_batch(
             ended = await _begin(batch, jobs, service, settings, thread, hook, confirm)
             if ended is not None:
                 return ended
+            give_back()
             return await _carry_out(batch, service, settings, thread, hook)
         finally:
             thread.close()

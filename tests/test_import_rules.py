@@ -14,7 +14,7 @@ ROOT = Path(dubbatch.__file__).parent
 
 #: Lower layers first. A module imports from its own layer or from those before it.
 LAYERS: list[set[str]] = [
-    {"durability", "errors", "forms", "interrupts", "moments"},
+    {"durability", "errors", "forms", "interrupts", "memory", "moments"},
     {"jobs", "identity"},
     {"events", "pacing", "settings"},
     {"manifest", "media", "api", "ledger"},
