@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from dubbatch.events import Event
 from dubbatch.jobs import Job, JobState, Media
@@ -20,7 +20,7 @@ from dubbatch.ledger.ledger import Ledger
 from dubbatch.sandbox.quota import SlidingQuota
 from dubbatch.settings import Settings
 from tests.pacing.client import most_in_any_window
-from tests.pacing.service import EPOCH_S, Service, durations
+from tests.pacing.service import EPOCH_S, Accepted, Service, durations
 from tests.protocol.loop import VirtualLoop
 from tests.protocol.pieces import Pieces
 from tests.protocol.service import Service as Scripted
@@ -30,11 +30,22 @@ JOBS = int(os.environ.get("DAY_JOBS", "900"))
 PLAN = 150
 
 
+class Forgetful(dict[str, Any]):
+    """Keeps nothing: the memory that grows must be the product's."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        pass
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        return default
+
+
 @dataclass
 class Account(Service):
     """Told of permits as the scripted service is."""
 
-    permits: dict[str, dict[str, float]] = field(default_factory=dict)
+    permits: dict[str, dict[str, float]] = field(default_factory=Forgetful)
+    ended: dict[str, Accepted] = field(default_factory=Forgetful)
 
 
 def test_a_day_at_the_limit_uses_the_rate_and_costs_little(tmp_path: Path) -> None:
