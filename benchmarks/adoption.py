@@ -21,19 +21,18 @@ from tempfile import TemporaryDirectory
 from time import time
 
 from dubbatch import identity
-from dubbatch.api.client import ChamelaionClient
 from dubbatch.api.credentials import Credentials
-from dubbatch.asking import Asking
 from dubbatch.events import ignore
 from dubbatch.jobs import Job, JobRecord, JobState, Media
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger, LedgerThread
-from dubbatch.listing import Listing
+from dubbatch.pipeline import open_run
 from dubbatch.sandbox.books import JOURNAL, Kind, Request, Status
 from dubbatch.sandbox.journal import Journal
 from dubbatch.sandbox.server import Sandbox
 from dubbatch.scheduler.lookup import LookUp
-from dubbatch.service import SANDBOX
+from dubbatch.service import SANDBOX, Service
+from dubbatch.settings import Settings
 from dubbatch.stop import Stop
 
 _OLDER = (0, 1_000, 10_000)
@@ -113,19 +112,9 @@ async def _look_up(path: Path, service: Sandbox, jobs: range) -> None:
         # One name for both: to a ledger they are one service, before and after.
         ledger.account.belong_to(SANDBOX)
         ledger.jobs.begin_batch(BatchRow(_BATCH, "", "", "[]", ""), [record(number) for number in jobs])
-        thread, asking = LedgerThread(ledger, ignore), Asking(Stop())
-        account = ledger.account.get()
-        async with ChamelaionClient(service.base_url, Credentials(api_key=service.key)) as client:
-            lookup = LookUp(
-                batch=_BATCH,
-                ledger=thread,
-                listing=Listing(client, asking, account.newest_first),
-                asking=asking,
-                hook=ignore,
-                settle_s=120.0,
-                recent_posts={},
-            )
-            await lookup.prepare()
+        thread, account = LedgerThread(ledger, ignore), Service(service.base_url, Credentials(api_key=service.key))
+        async with open_run(_BATCH, path.parent, account, Settings(), thread, ignore, Stop()) as run:
+            await LookUp(run, {}, now=run.client.clock.now).prepare()
         thread.close()
 
 

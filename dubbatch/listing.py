@@ -34,7 +34,7 @@ class Listing:
         self.filters = True
 
     async def from_newest(self, first: Page | None = None) -> AsyncIterator[Page]:
-        """Every page, the one with the newest requests first; ``first`` may be one that was just read.
+        """Every page, the one with the newest requests first; ``first`` is what :meth:`first_page` gave.
 
         Ends at the first page that brings nothing new, whatever ``total`` says: a count may be wrong, and
         a service may ignore ``offset``. Raises ServiceError where the service won't answer.
@@ -47,9 +47,7 @@ class Listing:
                 async for page in self._towards_start(last, start, 0):
                     yield page
                 return
-        first = first or await self._page(0)
-        self._size = first.held
-        self.newest_first = order_of(first.requests, self.newest_first)
+        first = first or await self.first_page()
         if self.newest_first is False and 0 < first.held < first.total:
             async for page in self._towards_start([], first.total, first.held):
                 yield page

@@ -184,17 +184,7 @@ async def _work(run: Run, service: Service, fetched: Path) -> None:
 
     poller = Poller(run, holders, observe)
     downloader = Downloader(run, poller.links)
-    lookup = LookUp(
-        batch=run.batch,
-        ledger=run.ledger,
-        listing=run.listing,
-        asking=run.asking,
-        hook=run.hook,
-        settle_s=settings.settle_s,
-        recent_posts=await recent_posts(log),
-        # How young a request is goes by the clock that stamped it.
-        wall=run.client.clock.now,
-    )
+    lookup = LookUp(run, await recent_posts(log), now=run.client.clock.now)
     scheduler = Scheduler(
         run,
         lookup=lookup,

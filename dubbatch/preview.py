@@ -25,16 +25,9 @@ async def ask_account(batch: Batch, plan: Plan, service: Service, settings: Sett
     """
     stop = Stop()
     await thread(thread.ledger.jobs.begin_batch, row_of(batch), plan.records())
-    async with open_run(batch.name, batch.output_dir, service, settings, thread, ignore, stop) as run:
-        lookup = LookUp(
-            batch=batch.name,
-            ledger=thread,
-            listing=run.listing,
-            asking=run.asking,
-            hook=ignore,
-            settle_s=0.0,
-            recent_posts=await recent_posts(service.permit_log()),
-        )
+    at_once = replace(settings, settle_s=0.0)
+    async with open_run(batch.name, batch.output_dir, service, at_once, thread, ignore, stop) as run:
+        lookup = LookUp(run, await recent_posts(service.permit_log()), now=run.client.clock.now)
         # Offline, one quick try is enough: the plan stands without it.
         await run.asking.once(lambda: run.client.list_requests(limit=1, offset=0))
         await lookup.prepare()

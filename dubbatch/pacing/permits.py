@@ -24,7 +24,7 @@ from dubbatch.pacing.rate import MARGIN, Rate, RateEstimate, is_used_up
 from dubbatch.pacing.stop import Stopped
 
 
-async def _at_once() -> None:
+async def _nothing_else() -> None:
     pass
 
 
@@ -156,7 +156,7 @@ class Permits:
         #: When permits were granted whose POSTs have not left yet.
         self._granted_s: dict[str, float] = {}
 
-    async def take(self, reference: str, ready: Callable[[], Awaitable[object]] = _at_once) -> None:
+    async def take(self, reference: str, ready: Callable[[], Awaitable[object]] = _nothing_else) -> None:
         """Wait for a permit to POST ``reference`` now. Take it last, right before the POST.
 
         ``ready`` is awaited first, and again after each wait: what else must hold when the POST leaves.

@@ -8,22 +8,20 @@ only to where the last complete reading ended, less ``settle``.
 
 from __future__ import annotations
 
-import asyncio
 import math
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from dubbatch import identity
 from dubbatch.api.wire import Page, Request, epoch_s
-from dubbatch.asking import Asking
-from dubbatch.events import EventHook, Level, Notice
+from dubbatch.events import Level
 from dubbatch.jobs import LIVE, Attempt, JobRecord, JobState
 from dubbatch.ledger.account import SeenRequest
 from dubbatch.ledger.attempts import next_number
-from dubbatch.ledger.ledger import Ledger, LedgerThread
-from dubbatch.listing import Listing, seen
+from dubbatch.ledger.ledger import Ledger
+from dubbatch.listing import seen
+from dubbatch.run import Run
 from dubbatch.settlement import choose, listing_is_whole, told_of_several, young
 
 #: Readings of a list that shifts under the reader, before references are asked for one by one.
@@ -66,29 +64,15 @@ def wanted(ledger: Ledger, record: JobRecord) -> Wanted:
 class LookUp:
     """One run's look-up. ``prepare`` before the first send; ``is_absent`` right before each first send."""
 
-    def __init__(
-        self,
-        *,
-        batch: str,
-        ledger: LedgerThread,
-        listing: Listing,
-        asking: Asking,
-        hook: EventHook,
-        settle_s: float,
-        recent_posts: Mapping[str, float],
-        wall: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    ) -> None:
-        """``recent_posts``: reference -> epoch seconds of the host's POSTs of the last hour (permit log)."""
-        self._batch = batch
-        self._ledger = ledger
-        self._listing = listing
-        self._asking = asking
-        self._hook = hook
-        self._settle_s = settle_s
+    def __init__(self, run: Run, recent_posts: Mapping[str, float], *, now: Callable[[], float]) -> None:
+        """``recent_posts``: reference -> epoch seconds of the host's POSTs of the last hour (permit log).
+
+        ``now``: epoch seconds by the clock that stamps requests, which tells how young one is.
+        """
+        self._run = run
+        self._settle_s = run.settings.settle_s
         self._recent_posts = recent_posts
-        self._wall = wall
-        self._sleep = sleep
+        self._now = now
         self._read_whole = False
         self._absent: set[str] = set()
 
@@ -98,17 +82,18 @@ class LookUp:
         Where something is found that this ledger lost, its siblings may not be visible yet: wait for them and
         look once more. So it is where an earlier run has found something and did not live to look again.
         """
-        adopted_s = await self._ledger(self._adopted_lately)
-        while count := await self._ledger(self._count_unknown):
+        adopted_s = await self._run.ledger(self._adopted_lately)
+        while count := await self._run.ledger(self._count_unknown):
             await self._read(count)
             wait_s, adopted_s = max(adopted_s, await self._adopt_found()), 0.0
-            if not wait_s or not await self._ledger(self._count_unknown):
+            if not wait_s or not await self._run.ledger(self._count_unknown):
                 return
-            self._notice(
+            self._run.notice(
+                Level.INFO,
                 "the account has requests that this ledger did not send, and more may not be visible yet: "
-                f"looking again in {wait_s:.0f} s"
+                f"looking again in {wait_s:.0f} s",
             )
-            await self._sleep(wait_s)
+            await self._run.sleep(wait_s)
             self._absent.clear()
 
     async def is_absent(self, want: Wanted) -> bool:
@@ -122,12 +107,12 @@ class LookUp:
 
     def _unknown(self) -> Iterator[Wanted]:
         """Every pending job: what this ledger knows of its sends may be older than what was sent."""
-        ledger = self._ledger.ledger
-        return (wanted(ledger, record) for record in ledger.jobs.pending(self._batch))
+        ledger = self._run.books
+        return (wanted(ledger, record) for record in ledger.jobs.pending(self._run.batch))
 
     def _known(self) -> list[Wanted]:
         """Those of the unknown that the account was seen to have, or that this host posted lately."""
-        seen_with = self._ledger.ledger.account.seen_with
+        seen_with = self._run.books.account.seen_with
         return [w for w in self._unknown() if self._posted(w) is not None or seen_with(w.reference)]
 
     def _posted(self, want: Wanted) -> float | None:
@@ -136,19 +121,19 @@ class LookUp:
         if posted is None:
             return None
         # A permit is logged right before its send is recorded, and again when that leaves late.
-        sends = self._ledger.ledger.attempts.sends(want.reference)
+        sends = self._run.books.attempts.sends(want.reference)
         is_known = any(max(send.started, send.ended or 0.0) >= posted for send in sends)
         return None if is_known else posted
 
     def _count_unknown(self) -> int:
-        return self._ledger.ledger.jobs.count_pending(self._batch)
+        return self._run.books.jobs.count_pending(self._run.batch)
 
     async def _read(self, count: int) -> None:
         """Make what the account knows of ``count`` references known here, by the cheaper way."""
-        account = await self._ledger(self._ledger.ledger.account.get)
-        first = await self._listing.first_page()
+        account = await self._run.ledger(self._run.books.account.get)
+        first = await self._run.listing.first_page()
         size = max(1, first.held)
-        known = await self._ledger(self._ledger.ledger.account.seen_count) if account.looked_up_to else 0
+        known = await self._run.ledger(self._run.books.account.seen_count) if account.looked_up_to else 0
         pages = math.ceil(max(first.total - known, 1) / size)
         # A page more than the new ones is read to find where the last reading ended.
         if count > pages or first.total <= size:
@@ -157,43 +142,45 @@ class LookUp:
                 if await self._read_list(account.looked_up_to if is_first else "", first if is_first else None):
                     self._read_whole = True
                     return
-        await self._listing.try_filter(first)
-        await self._ask_one_by_one(await self._ledger(lambda: list(self._unknown())))
+        await self._run.listing.try_filter(first)
+        await self._ask_one_by_one(await self._run.ledger(lambda: list(self._unknown())))
 
     async def _read_list(self, looked_up_to: str, first: Page | None) -> bool:
         """Read the list back to the last complete reading (empty: all of it); whether that proves absence."""
         mark = epoch_s(looked_up_to)
-        table = self._ledger.ledger.account
+        table = self._run.books.account
         if mark is None:
-            await self._ledger(table.forget_requests)
+            await self._run.ledger(table.forget_requests)
         total, newest = 0, looked_up_to
-        async for page in self._listing.from_newest(first):
+        async for page in self._run.listing.from_newest(first):
             # The most that any page counts: where one comes from a copy that lags behind, pages don't fit together.
             total = max(total, page.total)
             newest = max(
                 [newest, *(request.created_at for request in page.requests)], key=lambda time: epoch_s(time) or 0.0
             )
-            await self._ledger(table.see, [seen(request) for request in page.requests])
-            if mark is not None and self._listing.newest_first is not None and _reaches(page, mark - self._settle_s):
+            await self._run.ledger(table.see, [seen(request) for request in page.requests])
+            is_ordered = self._run.listing.newest_first is not None
+            if mark is not None and is_ordered and _reaches(page, mark - self._settle_s):
                 break
-        if not listing_is_whole(await self._ledger(table.seen_count), total):
+        if not listing_is_whole(await self._run.ledger(table.seen_count), total):
             return False
-        await self._ledger(table.remember_look_up, newest, self._listing.newest_first)
+        await self._run.ledger(table.remember_look_up, newest, self._run.listing.newest_first)
         return True
 
     async def _ask_one_by_one(self, wants: Sequence[Wanted]) -> None:
         """Ask for each reference, and for the numbers after it as long as they are found."""
+        run = self._run
         for want in wants:
             n = want.n
-            while found := await self._asking.until_answered(partial(self._listing.search, want.references.at(n))):
-                await self._ledger(self._ledger.ledger.account.see, [seen(request) for request in found])
+            while found := await run.asking.until_answered(partial(run.listing.search, want.references.at(n))):
+                await run.ledger(run.books.account.see, [seen(request) for request in found])
                 n += 1
             self._absent.add(want.references.at(n))
 
     async def _adopt_found(self) -> float:
         """Adopt what was read for every pending job; seconds to wait for siblings that may not be visible yet."""
         wait_s = 0.0
-        for want in await self._ledger(self._known):
+        for want in await self._run.ledger(self._known):
             found = await self._adopt(want)
             if found is not None and found.created_at:
                 wait_s = max(wait_s, self._siblings_s(found))
@@ -207,22 +194,23 @@ class LookUp:
         """
         if found.reference not in self._recent_posts:
             return self._settle_s
-        return young(found.created_at, self._wall(), self._settle_s)
+        return young(found.created_at, self._now(), self._settle_s)
 
     def _adopted_lately(self) -> float:
         """Seconds until nothing is young any more of what this ledger adopted and has not sent itself."""
-        table, now = self._ledger.ledger.attempts, self._wall()
-        adopted = (one for one in table.to_follow(self._batch) if one.created_at and not table.was_sent(one.reference))
+        table, now = self._run.books.attempts, self._now()
+        followed = table.to_follow(self._run.batch)
+        adopted = (one for one in followed if one.created_at and not table.was_sent(one.reference))
         return max((young(attempt.created_at, now, self._settle_s) for attempt in adopted), default=0.0)
 
     async def _adopt(self, want: Wanted) -> Attempt | None:
         """Take over what the account has of a job; None: nothing."""
-        return await self._ledger(self._take_over, want)
+        return await self._run.ledger(self._take_over, want)
 
     def _take_over(self, want: Wanted) -> Attempt | None:
         """The same, in the ledger's thread."""
         attempts, posted = self._found_attempts(want), self._posted(want)
-        ledger = self._ledger.ledger
+        ledger = self._run.books
         owner = ledger.attempts.get(want.reference)
         if owner is not None and owner.stem != want.references.stem:
             hint = "give one of the two rows another reference_id; nothing was sent for it"
@@ -248,25 +236,23 @@ class LookUp:
     def _found_attempts(self, want: Wanted) -> list[Attempt]:
         """The attempts of a stem that the account has, from the first that the ledger lacks."""
         found, n = [], want.n
-        while requests := self._ledger.ledger.account.seen_with(want.references.at(n)):
+        while requests := self._run.books.account.seen_with(want.references.at(n)):
             kept, others = choose([_request(known) for known in requests])
             if others:
-                self._hook(told_of_several(want.record.batch, want.record.job.id, want.references.at(n), kept, others))
+                reference = want.references.at(n)
+                self._run.hook(told_of_several(want.record.batch, want.record.job.id, reference, kept, others))
             found.append(_adopted(Wanted(want.record, want.references, n).attempt(), kept))
             n += 1
         return found
 
     def _record_found(self, record: JobRecord, attempts: Sequence[Attempt], kept: Attempt) -> None:
-        ledger = self._ledger.ledger
+        ledger = self._run.books
         with ledger.atomic():
             for attempt in attempts:
                 ledger.attempts.update(attempt)
             ledger.attempts.attach(record, kept)
             # What was found is beyond what this ledger knew: a word to buy again was kept before it was restored.
             ledger.attempts.fulfil_redo(record, kept)
-
-    def _notice(self, message: str) -> None:
-        self._hook(Notice(self._batch, Level.INFO, message))
 
 
 def serving_attempt(attempts: Sequence[Attempt]) -> Attempt:

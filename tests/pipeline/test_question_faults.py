@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dubbatch import asking, identity, settlement
-from dubbatch.api.client import ChamelaionClient
-from dubbatch.asking import Asking
 from dubbatch.events import Event, Notice, Pace, Sent
 from dubbatch.jobs import Job, JobRecord, JobState, Media
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.listing import Listing
 from dubbatch.pacing import backoff
+from dubbatch.pipeline import open_run
 from dubbatch.sandbox.books import JOURNAL, Kind, Request, Status
 from dubbatch.sandbox.journal import Journal
 from dubbatch.scheduler import readiness
 from dubbatch.scheduler.lookup import LookUp
+from dubbatch.settings import Settings
 from dubbatch.stop import Stop, StopReason
 
 if TYPE_CHECKING:
@@ -201,21 +201,11 @@ async def looking_up(project: Project) -> AsyncIterator[tuple[LookUp, Listing]]:
         ledger.account.belong_to("service")
         ledger.jobs.begin_batch(BatchRow("batch", "batch.csv", "dubs", "[]", "2026-01-01"), RECORDS)
         try:
-            async with ChamelaionClient(project.sandbox.base_url, project.service.credentials) as client:
-                wanted = Asking(Stop())
-                listing = Listing(client, wanted)
-                yield (
-                    LookUp(
-                        batch="batch",
-                        ledger=thread,
-                        listing=listing,
-                        asking=wanted,
-                        hook=lambda event: None,
-                        settle_s=0.5,
-                        recent_posts={},
-                    ),
-                    listing,
-                )
+            settings = Settings(settle_s=0.5)
+            async with open_run(
+                "batch", project.folder, project.service, settings, thread, lambda event: None, Stop()
+            ) as run:
+                yield LookUp(run, {}, now=run.client.clock.now), run.listing
         finally:
             thread.close()
 

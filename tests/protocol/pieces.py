@@ -102,16 +102,7 @@ class Pieces:
         holders, inputs = Holders(slots), Inputs(run.ledger)
         poller = Poller(run, holders, lambda queued, processing: slots.observe(queued=queued, processing=processing))
         recent = {granted.reference: self.wall() - granted.age_s for granted in await log.recent()}
-        lookup = LookUp(
-            batch=run.batch,
-            ledger=run.ledger,
-            listing=run.listing,
-            asking=run.asking,
-            hook=run.hook,
-            settle_s=settings.settle_s,
-            recent_posts=recent,
-            wall=self.wall,
-        )
+        lookup = LookUp(run, recent, now=self.wall)
         scheduler = Scheduler(
             run,
             lookup=lookup,
