@@ -10,21 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dubbatch.jobs import Place
+from dubbatch.manifest.lines import Mark
 from dubbatch.manifest.problems import Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One value as the file has it, always text; an empty cell and YAML's null are ``""``."""
+class Cell(NamedTuple):
+    """One value as the file has it, always text; an empty cell and YAML's null are ``""``.
+
+    A tuple, because a large table has a million of them.
+    """
 
     text: str
     #: Its own place; or the row's, where ``header`` says which column: a table of 100,000 rows
     #: has a million cells, and few of them are ever asked for their place.
     where: Place
     header: str = ""
+    #: What a workbook knows of the cell beside its text.
+    mark: Mark | None = None
 
     @property
     def place(self) -> Place:
@@ -39,13 +44,46 @@ class Record:
     place: Place
     #: What the source found wrong with this row; an error keeps the row from being sent.
     problems: tuple[Problem, ...] = ()
+    #: Whether the sheet hides the row.
+    is_hidden: bool = False
+    #: Header -> where it stands, in rows that have keys of their own.
+    keys: Mapping[str, Place] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a manifest's bytes come from, as places name it."""
+
+    #: Of the file; ``-`` for standard input.
+    path: Path
+    #: The sheet that was asked for; empty: the source chooses.
+    sheet: str = ""
+
+    @property
+    def place(self) -> Place:
+        return Place(str(self.path), sheet=self.sheet)
+
+    @property
+    def resolved(self) -> str:
+        """The same for every way to name it."""
+        return str(self.path.resolve()) + (f"#{self.sheet}" if self.sheet else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """A table that a manifest takes in, with defaults and headers of its own."""
+
+    #: Path of the table, ``#Sheet`` included, relative to the manifest.
+    table: Cell
+    defaults: Mapping[str, Cell] = field(default_factory=dict)
+    columns: Mapping[str, Cell] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
     """What a manifest says about itself, without its rows."""
 
-    path: Path
+    origin: Origin
     batch: Cell | None = None
     #: Raw: ``dubbatch.settings`` knows what they mean. A list (``report:``) is a tuple of cells.
     settings: Mapping[str, Cell | tuple[Cell, ...]] = field(default_factory=dict)
@@ -53,8 +91,11 @@ class Head:
 
     @property
     def batch_name(self) -> str:
-        """The label of the manifest's jobs: its own word, else the file's stem."""
-        return self.batch.text if self.batch and self.batch.text else self.path.stem
+        """The label of the manifest's jobs: its own word, else the file's stem, with the sheet that was chosen."""
+        if self.batch and self.batch.text:
+            return self.batch.text
+        stem = self.origin.path.stem
+        return f"{stem}-{self.origin.sheet}" if self.origin.sheet else stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +110,29 @@ class Content:
     place: Place
     #: Whether every row has every header. In YAML each row has keys of its own.
     is_table: bool = True
+    #: Whether a spreadsheet program may have rewritten values on their way to text (1E+05).
+    is_export: bool = False
     #: Values for every job whose own cell is absent or empty, by header.
     defaults: Mapping[str, Cell] = field(default_factory=dict)
     #: The team's header -> the known column that it stands for.
     columns: Mapping[str, Cell] = field(default_factory=dict)
+    #: Tables whose rows follow the manifest's own.
+    includes: tuple[Include, ...] = ()
     #: Those of the head are there.
     problems: tuple[Problem, ...] = ()
 
 
 class Source(Protocol):
-    """One kind of file. ``path`` only gives the file its name: the bytes are ``data``.
+    """One kind of file. ``origin`` only gives the file its name: the bytes are ``data``.
 
     Raises ManifestError where the bytes are not this kind of file at all; everything
     that a person can mend at a place is a problem.
     """
 
-    def head(self, data: bytes, path: Path) -> Head:
+    def head(self, data: bytes, origin: Origin) -> Head:
         """Batch and settings, cheaply: without walking the rows where the format allows it."""
         ...
 
-    def content(self, data: bytes, path: Path) -> Content:
-        """Everything."""
+    def content(self, data: bytes, origin: Origin, columns: Mapping[str, str]) -> Content:
+        """Everything. ``columns``: the team's headers and what they stand for, as said outside of the file."""
         ...

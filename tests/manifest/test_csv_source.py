@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dubbatch.errors import ManifestError
-from dubbatch.manifest.cells import Content
+from dubbatch.manifest.cells import Content, Origin
 from dubbatch.manifest.csv_source import CsvSource
 
 PATH = Path("list.csv")
@@ -24,7 +24,7 @@ TITLES = st.lists(st.text("abcdefgh XYZ_é", min_size=1, max_size=8).map(str.str
 
 
 def read(text: str | bytes) -> Content:
-    return CsvSource().content(text if isinstance(text, bytes) else text.encode(), PATH)
+    return CsvSource().content(text if isinstance(text, bytes) else text.encode(), Origin(PATH), {})
 
 
 def rows(content: Content) -> list[dict[str, str]]:
@@ -62,6 +62,7 @@ def test_what_was_written_is_read_in_every_delimiter_and_encoding(
         ("video,audio,,\nx,y,,\n", {"video": "x", "audio": "y"}),
         ("video,audio\nx\n", {"video": "x"}),
         ("video\rx\r", {"video": "x"}),
+        ('video, audio, "note"\nx, "y, z", " n"\n', {"video": "x", "audio": "y, z", "note": " n"}),
     ],
 )
 def test_the_delimiter_is_the_one_that_splits_the_header_the_most(text: str, expected: dict[str, str]) -> None:
@@ -108,7 +109,7 @@ def test_windows_1252_is_read_with_a_warning() -> None:
     [
         (b"", "empty"),
         (codecs.BOM_UTF8 + b" \r\n", "empty"),
-        (b"PK\x03\x04\0\0", "workbook"),
+        (b"PK\x03\x04\0\0", "ZIP archive"),
         (b"\0\1\2", "not a text file"),
     ],
 )
@@ -141,13 +142,19 @@ def test_a_header_that_can_not_be_split_is_a_problem() -> None:
     """Without a header there are no rows to read, and the reason is told."""
     content = read('video,"audio\nx,y\n')
 
-    assert [problem.severity for problem in content.head.problems] == ["error"]
+    assert [problem.severity for problem in content.problems] == ["error"]
     assert not list(content.records)
 
 
 def test_a_column_without_a_header_is_ignored_with_a_warning() -> None:
     """An empty column between others is common; what stands in it is not guessed at."""
-    content = read("video,,audio\nx,note,y\n")
+    content = read("video,,audio\nx,note,y\nz,more,w\n")
 
-    assert rows(content) == [{"video": "x", "audio": "y"}]
-    assert [problem.message for problem in content.problems] == ["column number 2 has no header and is ignored"]
+    records = list(content.records)
+    assert [{header: cell.text for header, cell in record.cells.items()} for record in records] == [
+        {"video": "x", "audio": "y"}, {"video": "z", "audio": "w"},
+    ]  # fmt: skip
+    told = [problem for record in records for problem in record.problems]
+    assert [(problem.severity, problem.message) for problem in told] == [
+        ("warning", "column B has no header and is ignored")
+    ]
