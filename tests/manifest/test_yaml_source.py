@@ -7,19 +7,20 @@ from pathlib import Path
 import pytest
 
 from dubbatch.errors import ManifestError
-from dubbatch.manifest.cells import Cell, Content, Head, Record
+from dubbatch.jobs import Place
+from dubbatch.manifest.cells import Cell, Content, Head, Include, Origin, Record
 from dubbatch.manifest.problems import Problem
-from dubbatch.manifest.yaml_source import YamlSource
+from dubbatch.manifest.tree.yaml_source import YamlSource
 
-PATH = Path("list.yaml")
+ORIGIN = Origin(Path("list.yaml"))
 
 
 def read(text: str) -> Content:
-    return YamlSource().content(text.encode(), PATH)
+    return YamlSource().content(text.encode(), ORIGIN, {})
 
 
 def head(text: str) -> Head:
-    return YamlSource().head(text.encode(), PATH)
+    return YamlSource().head(text.encode(), ORIGIN)
 
 
 def all_problems(content: Content) -> list[Problem]:
@@ -41,7 +42,13 @@ def test_every_value_knows_its_line_and_column() -> None:
     assert str(record.cells["audio:de"].place) == "list.yaml:3:27"
 
 
-@pytest.mark.parametrize("word", ["no", "on", "y", "001", "1.50", "0x10", "12:30:00", "2024-01-01", "true", "1_000"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        *"no yes on off y n NO Yes true FALSE 001 012 0o14 0x10 0b1 1_000 1.50 1e3 +1 .5 .inf -.INF .nan".split(),
+        *("1:30", "12:30:00", "2024-01-01", "2024-01-01 12:30:00", "=", "Null?", "a:b", "a#b", "-x", "=1"),
+    ],
+)
 def test_a_value_is_the_text_that_stands_there(word: str) -> None:
     """``no`` is Norwegian and ``001`` an id: YAML 1.1 would make them False and 1."""
     assert only_row(f"jobs: [{{language: {word}}}]").cells["language"].text == word
@@ -81,11 +88,43 @@ def test_aliases_and_merges_stand_for_what_they_name() -> None:
         ("- a\n", 1, 1, "a manifest is a map"),
         ("version: 1\njobs:\n\t- a\n", 3, 1, "indented with a tab"),
         ("version: 1\njobs: [a\n", 3, 1, "not YAML"),
+        (
+            'version: 1\njobs:\n- video: "a.mp4\n  audio: b.wav\n',
+            3,
+            10,
+            "the quotation mark that opens here is never closed",
+        ),
+        ("version: 1\njobs: [{video: 'a.mp4}]\n---\n", 2, 16, "the quotation mark that opens here"),
         ("version: 1\njobs: [*nobody]\n", 2, 8, "*nobody stands for nothing"),
         ("version: 1\njobs: &a [*a]\n", 2, 11, "*a stands for nothing"),
         ("version: 1\n---\njobs: []\n", 2, 1, "a second document"),
         ("version: 1\n? [a]\n: b\n", 2, 3, "a key must be"),
         ("version: 1\nbatch: é\x01\n", 2, 9, "not YAML"),
+        ("version: 1\njobs: [{video: !!binary aGk=}]\n", 2, 16, "the tag !!binary has no meaning"),
+        ("version: 1\njobs: [{video: !!python/name:os.system x}]\n", 2, 16, "the tag !!python/name:os.system"),
+        ("version: 1\njobs: [{video: !mine x}]\n", 2, 16, "the tag !mine"),
+        ("version: 1\n!!set jobs: []\n", 2, 1, "the tag !!set"),
+        ("version: 1\njobs: []\n...\n---\na: b\n", 4, 1, "a second document"),
+        ("%YAML 1.2\n---\nversion: 1\njobs: [text]\n", 4, 8, "a row is a map"),
+        ("version: 1\nvideo: a.mp4\n", 2, 1, "'video' can't stand at the top level"),
+        ("version: 1\nAudio de: a.wav\n", 2, 1, "'Audio de' can't stand at the top level"),
+        ("version: 1\nconcurrency: 4\n", 2, 1, "'concurrency' can't stand at the top level"),
+        ("version: 1\nsettings:\n  output: {id}\n", 3, 11, "output can't be a map"),
+        ("version: 1\ninclude: {file: a.csv, shete: x}\n", 2, 24, "unknown key 'shete'"),
+        ("version: 1\ninclude: {file: [a.csv]}\n", 2, 17, "file can't be a list"),
+        ("version: 1\ninclude: {file: a.csv, path: b.csv}\n", 2, 24, "file and path mean the same"),
+        ("version: 1\ninclude: [{sheet: x}]\n", 2, 11, "the include names no file"),
+        ("version: 1\ninclude: [a.csv, ~]\n", 2, 18, "an include is a table's path"),
+        ("version: 1\ninclude: [[a.csv]]\n", 2, 11, "an include is a table's path"),
+        ("version: 1\ninclude: {file: a.csv, defaults: [a]}\n", 2, 34, "defaults is a map"),
+        ("version: 1\njobs: [{tags: [a, [b]]}]\n", 2, 19, "tags can't be a list"),
+        ("version: 1\njobs: [{tags: [{a: b}]}]\n", 2, 16, "tags can't be a map"),
+        ("version: 1\njobs: [{Audio-de: [a.wav]}]\n", 2, 19, "can't be a list"),
+        ("version: 1\njobs: [{audio: {de: [a.wav]}}]\n", 2, 21, "can't be a list"),
+        ("version: 1\ncolumns: {Clip: video}\njobs: [{Clip: [a.mp4]}]\n", 3, 15, "can't be a list"),
+        ("version: 1\njobs: [{languages: [de, [fr]]}]\n", 2, 25, "languages can't be a list"),
+        ("version: 1\njobs: [{languages: {de: fr, it: [a]}}]\n", 2, 33, "it can't be a list"),
+        ("version: 1\njobs:\n- audio:de: a\n- audio:de: b\n  audio: {de: c}\n", 5, 15, "'audio:de' stands twice"),
     ],
 )
 def test_what_is_wrong_is_told_at_its_line_and_column(text: str, row: int, column: int, words: str) -> None:
@@ -206,3 +245,147 @@ def test_the_head_is_found_behind_the_rows(text: str) -> None:
 def test_a_manifest_without_a_batch_is_called_as_its_file() -> None:
     """The default batch is the file's stem."""
     assert head("version: 1\njobs: []\n").batch_name == "list"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("settings: {output: {id}}", "begins with {"),
+        ("settings:\n  output: {language}/{id}.mp4\n", "begins with {"),
+        ('jobs: [{video: "C:\\media\\a.mp4"}]', "double quotation marks"),
+        ("jobs: [{video: *.mp4}]", "quotation marks"),
+        ("jobs:\n- video: @a\n", "quotation marks"),
+        ("jobs:\n- video: a: b\n", "quote text that contains"),
+        ("video: a.mp4", "put it under defaults:"),
+        ("languages: [de]", "put it under defaults:"),
+        ("rate-limit: 4", "put it under settings:"),
+        ("Jobs: []", "did you mean jobs?"),
+        ("include: {file: a.csv, default: {}}", "did you mean defaults?"),
+        ("jobs: [{video: !important}]", "quotation marks"),
+    ],
+)
+def test_the_remedy_says_what_most_likely_helps(text: str, words: str) -> None:
+    """What the parser stumbles over is seldom what was meant."""
+    errors = [problem for problem in all_problems(read(f"version: 1\n{text}")) if problem.is_error]
+
+    assert words in errors[0].remedy
+
+
+@pytest.mark.parametrize("text", ["!!str 007", "! 007", "!!int 007", "!!float '007'", "&a 007", "!!bool 007"])
+def test_a_tag_that_changes_nothing_is_taken(text: str) -> None:
+    """Whatever a value is said to be, it is the text that stands there."""
+    content = read(f"version: 1\njobs: [{{id: {text}}}]")
+
+    assert [record.cells["id"].text for record in content.records] == ["007"]
+    assert not all_problems(content)
+
+
+def test_document_markers_around_one_document_are_fine() -> None:
+    """Many editors write them."""
+    content = read("# a list\n%YAML 1.2\n--- # begins\nversion: 1\njobs: [{id: a}]\n...\n# ends\n")
+
+    assert [record.cells["id"].place.row for record in content.records] == [5]
+    assert not all_problems(content)
+
+
+def test_a_schema_for_editors_is_ignored() -> None:
+    """As a key, too."""
+    assert not all_problems(read("$schema: manifest.schema.json\nversion: 1\njobs: []\n"))
+
+
+def test_a_list_of_languages_is_one_cell() -> None:
+    """The same text that a table has; in rows, in defaults, and under the team's spelling of the key."""
+    content = read("version: 1\ndefaults: {languages: [de, no]}\njobs: [{Languages: [pt-BR]}, {languages: []}]\n")
+
+    assert content.defaults["languages"].text == "de, no"
+    assert str(content.defaults["languages"].place) == "list.yaml:2:23"
+    assert [cell.text for record in content.records for cell in record.cells.values()] == ["pt-BR", ""]
+    assert not all_problems(content)
+
+
+def test_a_list_under_a_key_of_the_teams_own_is_one_text() -> None:
+    """As exports have it; empty items are left out. It means nothing here, so it can't be wrong."""
+    content = read(
+        "version: 1\ncolumns: {Sprachen: languages}\ndefaults: {tags: [x, 1]}\n"
+        "jobs: [{tags: [a, ~, b], team: {Cast: [c, d]}, Sprachen: [de, fr], none: []}]\n"
+    )
+
+    assert content.defaults["tags"].text == "x, 1"
+    assert {header: cell.text for record in content.records for header, cell in record.cells.items()} == {
+        "tags": "a, b",
+        "team:Cast": "c, d",
+        "Sprachen": "de, fr",
+        "none": "",
+    }
+    assert not all_problems(content)
+
+
+def test_a_list_that_stands_for_too_much_is_refused() -> None:
+    """An alias in every row would be a text in every row."""
+    tags = f"[{', '.join(['x' * 1_000] * 100)}]"
+    rows = ", ".join(["{tags: *tags}"] * 3_000)
+
+    [problem] = read(f"version: 1\nx-tags: &tags {tags}\njobs: [{rows}]\n").head.problems
+    assert "stand for more than" in problem.message
+
+    [problem] = all_problems(read(f"version: 1\njobs: [{{tags: [{'x' * 100_000}, {'y' * 100_000}]}}]\n"))
+    assert "a cell is longer" in problem.message
+
+
+def test_a_top_level_key_that_begins_with_x_holds_anchors() -> None:
+    """As in Compose files; what stands there is nobody's business."""
+    content = read("x-base: &base {priority: 1, deep: [[a]]}\nversion: 1\nx-more: [b]\njobs: [{<<: *base, deep: c}]\n")
+
+    assert [cell.text for record in content.records for cell in record.cells.values()] == ["c", "1"]
+    assert not all_problems(content)
+
+
+def test_tables_are_included_with_defaults_and_columns_of_their_own() -> None:
+    """As a path, as a map, or as a list of both; the sheet becomes a part of the path."""
+    content = read(
+        "version: 1\ninclude:\n- rows.csv\n"
+        "- {file: book.xlsx, sheet: Folge 2, defaults: {audio: {de: a.wav}, languages: [de]}, columns: {Clip: video}}\n"
+    )
+
+    assert not list(content.records)
+    assert content.includes == (
+        Include(Cell("rows.csv", Place("list.yaml", 3, 3))),
+        Include(
+            Cell("book.xlsx#Folge 2", Place("list.yaml", 4, 10)),
+            {"audio:de": Cell("a.wav", Place("list.yaml", 4, 60)), "languages": Cell("de", Place("list.yaml", 4, 79))},
+            {"Clip": Cell("video", Place("list.yaml", 4, 102))},
+        ),
+    )
+    assert not all_problems(content)
+
+
+@pytest.mark.parametrize("text", ["rows.csv", "{file: rows.csv}", "{table: rows.csv}", "{path: rows.csv, sheet: }"])
+def test_one_include_needs_no_list(text: str) -> None:
+    """Each way to write it is the same."""
+    [include] = read(f"version: 1\ninclude: {text}\njobs:\n").includes
+
+    assert (include.table.text, include.defaults, include.columns) == ("rows.csv", {}, {})
+
+
+@pytest.mark.parametrize("text", ["", "~", "[]"])
+def test_an_empty_include_is_none(text: str) -> None:
+    """As an empty list of jobs is no jobs."""
+    content = read(f"version: 1\ninclude: {text}\njobs: []\n")
+
+    assert content.includes == ()
+    assert not all_problems(content)
+
+
+def test_a_quoted_merge_key_is_a_key() -> None:
+    """Only the bare ``<<`` merges."""
+    assert only_row("jobs: [{'<<': a}]").cells["<<"].text == "a"
+
+
+def test_many_mistakes_of_one_kind_are_not_all_told() -> None:
+    """A file made to harm gets no listing that is larger than itself."""
+    tags = ", ".join(f"!t{n} x" for n in range(5_000))
+    doubles = ", ".join(["a: b"] * 5_000)
+
+    content = read(f"version: 1\nbatch: [{tags}]\njobs: [{{{doubles}}}]\n" + "batch: x\n" * 5_000)
+
+    assert len(all_problems(content)) < 500
