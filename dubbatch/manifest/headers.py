@@ -1,13 +1,12 @@
-"""What each header means: a known column, a language's audio, ours, or the team's own.
+"""What the headers of one manifest mean together: known columns, dubs, ours, and the team's own.
 
-Headers are compared without case, spaces, hyphens and underscores. A header that only
-resembles a known one is taken for the team's own, with a warning: guessing would spend
-money on a guess.
+A header that only resembles a known one is taken for the team's own, with a warning: guessing
+would spend money on a guess.
 """
 
 from __future__ import annotations
 
-import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,34 +14,25 @@ from difflib import get_close_matches
 
 from dubbatch.jobs import Place
 from dubbatch.manifest.cells import Cell
-from dubbatch.manifest.problems import Problem, shown
-
-REQUIRED = ("video", "audio")
-#: Every column that has a meaning (design, section 9), the required ones first.
-KNOWN = (
-    *REQUIRED,
-    "id",
-    "language",
-    "output",
-    "reference_id",
-    "disable_active_speaker_detection",
-    "model",
-    "priority",
-    "skip",
-    "minutes",
+from dubbatch.manifest.columns import (
+    KNOWN,
+    REQUIRED,
+    is_column,
+    likely_column,
+    mapped,
+    meaning,
+    meaning_of,
+    meant_dub,
+    nearest_column,
+    normal,
 )
+from dubbatch.manifest.languages import check_tag, code_of, is_english_name, tag_of
+from dubbatch.manifest.problems import Finding, Problem, Severity, located, shown
+from dubbatch.settings import is_secret
+
 #: Columns that dubbatch writes into the team's sheet.
 _OURS = "dub_"
-_DUB = re.compile(r"audio\s*[_: -]\s*(?P<language>[a-z]{2,3}(?:[_-][a-z0-9]{1,8})*)", re.IGNORECASE)
-#: After a colon (YAML's map of languages) the rest can be nothing but a language.
-_DUB_AFTER_COLON = re.compile(r"audio\s*:\s*(?P<language>[a-z]{2,8}(?:[_-][a-z0-9]{1,8})*)", re.IGNORECASE)
-#: Three letters that follow "audio" in headers and are no language there.
-_NO_LANGUAGES = frozenset("url uri wav src ref dir key len".split())
-_FILLERS = frozenset("file files path url uri link name source src track in input".split())
-_SYNONYMS = {"lang": "language", "locale": "language", "reference": "reference_id", "duration_minutes": "minutes"}
-_LIKENESS = 0.8
-#: No header with a meaning is longer; matching patterns against a page of text takes for ever.
-_HEADER_MAX = 80
+_LANGUAGES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,109 +69,141 @@ def resolve(
     fields: dict[str, str] = {}
     dubs: dict[str, str] = {}
     for cell in every:
-        meaning, language = _meaning(_mapped(cell.text, mapping))
-        if meaning:
-            fields[cell.text] = meaning
+        column, language = meaning(mapped(cell.text, mapping))
+        if column:
+            fields[cell.text] = column
         if language:
-            dubs.setdefault(meaning, language)
+            dubs.setdefault(column, language)
     own = tuple(dict.fromkeys(cell.text for cell in every if cell.text not in fields and not _is_ours(cell.text)))
+    secrets = [cell for cell in every if cell.text in own and is_secret(cell.text)]
+    own = tuple(header for header in own if not is_secret(header))
+    lost = tuple(_lost_dubs(every, fields, set(own)))
     problems = (
-        *_mapping_problems(columns),
+        *(located(_SECRET, cell.place, cell.text) for cell in secrets),
         *(_doubles(headers, fields) if is_table else ()),
-        *_near_misses(every, fields, set(own)),
-        *_missing(every, fields, set(own), place),
+        *(_bad_languages(every, fields, dubs) if is_table else ()),
+        *(_idle_language(headers, fields) if is_table else ()),
+        *lost,
+        *_near_misses(every, fields, set(own), is_table=is_table),
+        *_missing(every, fields, set(own), place, has_lost=any(problem.is_error for problem in lost)),
     )
     return Headers(fields, dubs, own, is_table, problems)
 
 
-def _mapped(header: str, mapping: Mapping[str, str]) -> str:
-    """The header that stands for ``header``; ``Track:de`` is the ``de`` of what stands for ``Track``."""
-    if normal(header) in mapping:
-        return mapping[normal(header)]
-    base, colon, language = header.partition(":")
-    return f"{mapping[normal(base)]}:{language}" if colon and normal(base) in mapping else header
-
-
-def normal(header: str) -> str:
-    """A header as it is compared: without case; spaces and hyphens are underscores."""
-    return re.sub(r"[\s_-]+", "_", header.strip().casefold())
+def mapping_problems(columns: Mapping[str, Cell], headers: Sequence[Cell]) -> Iterator[Problem]:
+    """What is wrong with a manifest's ``columns``; ``headers`` are all that they may speak of."""
+    there = {normal(cell.text.partition(":")[0]): cell.text.partition(":")[0] for cell in headers}
+    there |= {normal(cell.text): cell.text for cell in headers}
+    given = {meaning_of(cell.text, {header: column.text for header, column in columns.items()}) for cell in headers}
+    for header, cell in columns.items():
+        if not is_column(cell.text):
+            near = nearest_column(cell.text)
+            remedy = f"did you mean {near}?" if near else f"the columns are {', '.join(KNOWN)}"
+            message = f"columns: {shown(cell.text)!r} is no column of dubbatch"
+            yield Problem("error", cell.place, shown(cell.text), message, remedy)
+        elif headers and normal(header) not in there and meaning(cell.text)[0] not in given:
+            close = get_close_matches(normal(header), there, 1)
+            remedy = (
+                f"did you mean {shown(there[close[0]])}?" if close else "write the header as it stands in the table"
+            )
+            message = f"columns: there is no header {shown(header)!r}"
+            yield Problem("warning", cell.place, shown(header), message, remedy)
 
 
 def _is_ours(header: str) -> bool:
     return normal(header).startswith(_OURS)
 
 
-def _meaning(header: str) -> tuple[str, str]:
-    """The known column (or ``audio:<language>`` and the language) that ``header`` names; empty: none."""
-    name = normal(header)
-    if name in KNOWN:
-        return name, ""
-    text = header.strip()
-    if len(text) > _HEADER_MAX:
-        return "", ""
-    found = _DUB_AFTER_COLON.fullmatch(text) or _DUB.fullmatch(text)
-    if found is None or (":" not in text and found["language"].lower() in _NO_LANGUAGES):
-        return "", ""
-    language = found["language"].replace("_", "-")
-    return f"audio:{language.casefold()}", language
-
-
-def _nearest(header: str) -> str:
-    """The known column that ``header`` resembles; empty: none."""
-    name = normal(header)
-    words = set(re.split(r"[\W_]+", name))
-    for field in REQUIRED:
-        if field in words and words - {field, ""} <= _FILLERS:
-            return field
-    close = get_close_matches(name, KNOWN, 1, _LIKENESS)
-    return _SYNONYMS.get(name) or (close[0] if close else "")
-
-
-def _mapping_problems(columns: Mapping[str, Cell]) -> Iterator[Problem]:
-    for cell in columns.values():
-        if not _meaning(cell.text)[0]:
-            near = get_close_matches(normal(cell.text), KNOWN, 1)
-            remedy = f"did you mean {near[0]}?" if near else f"the columns are {', '.join(KNOWN)}"
-            message = f"columns: {shown(cell.text)!r} is no column of dubbatch"
-            yield Problem("error", cell.place, shown(cell.text), message, remedy)
-
-
 def _doubles(headers: Sequence[Cell], fields: Mapping[str, str]) -> Iterator[Problem]:
     meanings = [fields.get(cell.text, cell.text) for cell in headers]
     counts = Counter(meanings)
-    for cell, meaning in zip(headers, meanings, strict=True):
-        if counts[meaning] > 1:
-            message = f"{counts[meaning]} headers mean {shown(meaning)}"
+    for cell, column in zip(headers, meanings, strict=True):
+        if counts[column] > 1 and cell.text in fields:
+            message = f"{counts[column]} headers mean {shown(column)}"
             yield Problem("error", cell.place, shown(cell.text), message, "keep one of them, rename the others")
+        elif counts[column] > 1 and not _is_ours(cell.text):
+            message = f"{counts[column]} columns have the header {shown(column)}: the first of them is kept"
+            yield Problem("warning", cell.place, shown(cell.text), message, "give each a header of its own")
+            counts[column] = 0
 
 
-def _near_misses(headers: Sequence[Cell], fields: Mapping[str, str], own: set[str]) -> Iterator[Problem]:
-    taken = _taken(fields)
+def _bad_languages(headers: Sequence[Cell], fields: Mapping[str, str], dubs: Mapping[str, str]) -> Iterator[Problem]:
+    for cell in headers:
+        language = dubs.get(fields.get(cell.text, ""))
+        if language and (finding := check_tag(language)):
+            yield located(finding, cell.place, cell.text)
+
+
+def _near_misses(
+    headers: Sequence[Cell], fields: Mapping[str, str], own: set[str], *, is_table: bool
+) -> Iterator[Problem]:
+    # Rows with keys of their own: that another row has the right key is no excuse for this one.
+    taken = _taken(fields) if is_table else set()
     for cell in headers:
         if cell.text.lower().startswith("audio:") and cell.text in own:
             message, remedy = f"{shown(cell.text)} names no language", "write a tag such as de or pt-BR"
             yield Problem("error", cell.place, shown(cell.text), message, remedy)
-        elif cell.text in own and (near := _nearest(cell.text)) and near not in taken and near not in REQUIRED:
+        elif cell.text in own and (near := likely_column(cell.text)) and near not in taken and near not in REQUIRED:
             message = f"{shown(cell.text)!r} is kept as a column of your own; it has no effect"
-            yield Problem("warning", cell.place, shown(cell.text), message, _mean(near))
+            # What was meant to be skipped would be bought.
+            severity: Severity = "error" if near == "skip" else "warning"
+            yield Problem(severity, cell.place, shown(cell.text), message, _mean(cell.text, near))
 
 
-def _missing(headers: Sequence[Cell], fields: Mapping[str, str], own: set[str], place: Place) -> Iterator[Problem]:
+def _idle_language(headers: Sequence[Cell], fields: Mapping[str, str]) -> Iterator[Problem]:
+    """A column ``language`` beside tracks that all stand under languages of their own."""
+    meanings = set(fields.values())
+    if "language" in meanings and "audio" not in meanings and "audio" in _taken(fields):
+        cell = next((cell for cell in headers if fields.get(cell.text) == "language"), None)
+        if cell is not None:
+            message = f"{shown(cell.text)} has no effect: the audio columns name the languages"
+            remedy = "give the column another header, if it is the video's language"
+            yield Problem("warning", cell.place, shown(cell.text), message, remedy)
+
+
+def _missing(
+    headers: Sequence[Cell], fields: Mapping[str, str], own: set[str], place: Place, *, has_lost: bool
+) -> Iterator[Problem]:
     taken = _taken(fields)
     for field in REQUIRED:
-        if field in taken:
+        if field in taken or (field == "audio" and has_lost):
             continue
-        near = next((cell for cell in headers if cell.text in own and _nearest(cell.text) == field), None)
-        if near is None:
+        languages = [cell.text for cell in headers if cell.text in own and _is_language(cell.text)]
+        near = next((cell for cell in headers if cell.text in own and likely_column(cell.text) == field), None)
+        if field == "audio" and len(languages) > 1:
+            named = ", ".join(map(shown, languages[:_LANGUAGES_SHOWN]))
+            remedy = f"if {named} are dubs, call them audio_{shown(languages[0])} ..."
+            yield Problem("error", place, "", "there is no column audio", remedy)
+        elif near is None:
             yield Problem("error", place, "", f"there is no column {field}", f"give the column the header {field}")
         else:
             message = f"there is no column {field}, but a column {shown(near.text)!r}"
-            yield Problem("error", near.place, shown(near.text), message, _mean(field))
+            yield Problem("error", near.place, shown(near.text), message, _mean(near.text, field))
+
+
+def _is_language(text: str) -> bool:
+    return bool(code_of(text) or is_english_name(text))
 
 
 def _taken(fields: Mapping[str, str]) -> set[str]:
     return {meaning.split(":")[0] for meaning in fields.values()}
 
 
-def _mean(field: str) -> str:
-    return f"if it is meant as {field}, give it the header {field} (or name it under columns: in a YAML manifest)"
+def _lost_dubs(headers: Sequence[Cell], fields: Mapping[str, str], own: set[str]) -> Iterator[Problem]:
+    """A dub whose header isn't understood would be left out silently."""
+    for cell in headers:
+        column = meant_dub(cell.text) if cell.text in own else ""
+        if column and column.replace("_", ":").casefold() not in fields.values():
+            is_sure = bool(tag_of(column.partition("_")[2]))
+            message = f"{shown(cell.text)!r} is no column of dubbatch; its tracks would not be dubbed"
+            remedy = _mean(cell.text, column if is_sure else column.replace("_", ":"))
+            yield Problem("error" if is_sure else "warning", cell.place, shown(cell.text), message, remedy)
+
+
+_SECRET = Finding(
+    "the key must not stand in a file that is passed on", "take the column away, and set CHAMELAION_API_KEY instead"
+)
+
+
+def _mean(header: str, field: str) -> str:
+    return f"did you mean {field}? Give the column that header, or add --map {shlex.quote(f'{shown(header)}={field}')}"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 
-from dubbatch.manifest.headers import normal
+from dubbatch.manifest.columns import normal
 from dubbatch.manifest.problems import Finding, shown
 
 SUFFIX = ".mp4"
@@ -23,6 +24,7 @@ NAME_MAX = 700
 #: Of a value, in characters: more than can be left of it.
 _VALUE_MAX = 1_000
 _FIELDS_SHOWN = 20
+_LIKENESS = 0.65
 #: What an empty name becomes.
 _NAMELESS = "_"
 
@@ -46,7 +48,16 @@ class Template:
 
     def render(self, value: Callable[[str], str]) -> str:
         """The safe name of one output; ``value`` gives a field's text by its normalized name."""
-        return safe_name("".join(text or _flat(value(field)) for text, field in self.pieces))
+        if len(self.pieces) == 2 and self.pieces[1] == (SUFFIX, "") and not self.pieces[0][0]:
+            # Most templates, and most ids, are as plain as that.
+            text = value(self.pieces[0][1])
+            if len(text) <= COMPONENT_MAX - len(SUFFIX) and _PLAIN.fullmatch(text) and not _DEVICE.fullmatch(text):
+                return text + SUFFIX
+        return safe_name(self.fill(lambda field: _flat(value(field))))
+
+    def fill(self, value: Callable[[str], str]) -> str:
+        """The text with its fields filled in, as they are."""
+        return "".join(text or value(field) for text, field in self.pieces)
 
 
 #: ``{id}.mp4``, and what stands in for a template that can't be used.
@@ -55,21 +66,34 @@ DEFAULT_TEMPLATE = Template((("", "id"), (SUFFIX, "")))
 
 def parse_template(text: str, fields: Collection[str]) -> Template | Finding:
     """The template of ``text``, whose fields must be among ``fields`` (headers as people write them)."""
-    known = {normal(field) for field in fields}
+    known = {normal(field): field for field in fields}
     pieces: list[tuple[str, str]] = []
+    unknown: list[str] = []
     for found in _PIECE.finditer(text):
         field = found["field"]
         if found["brace"]:
-            message = f"the output template {shown(text)!r} has a brace without its partner"
+            message = f"the template {shown(text)!r} has a brace without its partner"
             return Finding(message, "write fields as {id}; a brace that is meant itself is written twice")
         if field is None:
             pieces.append((found.group().replace("{{", "{").replace("}}", "}"), ""))
         elif normal(field) in known:
             pieces.append(("", normal(field)))
         else:
-            message = f"the output template has an unknown field {{{shown(field)}}}"
-            return Finding(message, f"the fields here are {_listed(sorted(fields))}")
-    return Template(tuple(pieces))
+            unknown.append(field)
+    return _unknown(unknown, known) if unknown else Template(tuple(pieces))
+
+
+def _unknown(names: Sequence[str], known: Mapping[str, str]) -> Finding:
+    told = ", ".join(f"{{{shown(name)}}}" for name in dict.fromkeys(names))
+    near = (get_close_matches(normal(name), known, 1, _LIKENESS) for name in names)
+    likely = [f"{{{shown(known[close[0]])}}}" for close in near if close]
+    remedy = (
+        f"did you mean {', '.join(likely)}?"
+        if len(likely) == len(names)
+        else f"the fields here are {_listed(sorted(known.values()))}"
+    )
+    what = "an unknown field" if len(set(names)) == 1 else "unknown fields"
+    return Finding(f"the template has {what} {told}", remedy)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -88,6 +112,11 @@ def safe_name(text: str) -> str:
     safe = [_component(folder) for folder in folders]
     stem = file[: -len(SUFFIX)] if file.lower().endswith(SUFFIX) else file
     return "/".join([*(folder for folder in safe if folder), _file(stem)])
+
+
+def safe_folder(text: str) -> str:
+    """``text`` as the name of one folder."""
+    return _component(_flat(text)) or _NAMELESS
 
 
 def collision_key(name: str) -> str:

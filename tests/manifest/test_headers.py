@@ -6,7 +6,7 @@ import pytest
 
 from dubbatch.jobs import Place
 from dubbatch.manifest.cells import Cell
-from dubbatch.manifest.headers import Headers, resolve
+from dubbatch.manifest.headers import Headers, mapping_problems, resolve
 
 PLACE = Place("list.csv", 1)
 
@@ -73,9 +73,19 @@ def test_the_teams_headers_can_be_named() -> None:
     [
         (("video", "audio", "lang"), "warning", "'lang' is kept as a column of your own", "language"),
         (("video", "audio", "Priorty"), "warning", "'Priorty' is kept", "priority"),
-        (("Vidoe", "audio"), "error", "there is no column video, but a column 'Vidoe'", "header video"),
-        (("Video URL", "audio"), "error", "there is no column video, but a column 'Video URL'", "header video"),
-        (("video", "Audio file"), "error", "there is no column audio, but a column 'Audio file'", "header audio"),
+        (("Vidoe", "audio"), "error", "there is no column video, but a column 'Vidoe'", "did you mean video?"),
+        (
+            ("Video URL", "audio"),
+            "error",
+            "there is no column video, but a column 'Video URL'",
+            "--map 'Video URL=video'",
+        ),
+        (
+            ("video", "Audio file"),
+            "error",
+            "there is no column audio, but a column 'Audio file'",
+            "did you mean audio?",
+        ),
         (("video", "title"), "error", "there is no column audio", "header audio"),
         (("video", "audio", "audio:!"), "error", "audio:! names no language", "pt-BR"),
     ],
@@ -97,9 +107,7 @@ def test_nothing_is_said_where_nothing_lacks(headers: tuple[str, ...]) -> None:
     assert meaning(*headers).problems == ()
 
 
-@pytest.mark.parametrize(
-    "headers", [("video", "Video", "audio"), ("video", "audio", "audio_de", "audio:DE"), ("x", "x")]
-)
+@pytest.mark.parametrize("headers", [("video", "Video", "audio"), ("video", "audio", "audio_de", "audio:DE")])
 def test_two_headers_of_one_meaning_are_an_error_on_both(headers: tuple[str, ...]) -> None:
     """Which of the two is meant can't be told."""
     doubles = [problem.value for problem in meaning(*headers).problems if "headers mean" in problem.message]
@@ -107,13 +115,81 @@ def test_two_headers_of_one_meaning_are_an_error_on_both(headers: tuple[str, ...
     assert len(doubles) == 2
 
 
+def test_two_columns_of_the_teams_own_may_have_one_header() -> None:
+    """Nothing depends on them, so a warning is enough; the first is kept."""
+    found = meaning("video", "audio", "note", "note")
+
+    assert [(problem.severity, problem.place.column) for problem in found.problems] == [("warning", "note")]
+    assert found.own == ("note",)
+
+
 def test_rows_of_yaml_may_spell_their_keys_differently() -> None:
     """Each row has keys of its own there; only one row with both would be wrong."""
     assert meaning("video", "Video", "audio", is_table=False).problems == ()
 
 
-def test_a_mapping_to_an_unknown_column_is_an_error() -> None:
-    """A typing error in ``columns:`` must not make a column disappear."""
-    problems = meaning("video", "audio", columns={"Bild": "vido"}).problems
+@pytest.mark.parametrize(
+    ("header", "meaning_is", "remedy"),
+    [
+        ("audio_jp", "audio:jp", "did you mean ja?"),
+        ("Audio German", "audio:german", "did you mean de?"),
+        ("audio:qqqqq", "audio:qqqqq", "write a tag"),
+        ("audio_old", None, ""),
+        ("audio quality", None, ""),
+    ],
+)
+def test_an_audio_column_of_no_language_is_an_error_with_what_was_meant(
+    header: str, meaning_is: str | None, remedy: str
+) -> None:
+    """A dub under a mistyped language must not be left out silently; other words make a column of the team's own."""
+    headers = meaning("video", "audio", header)
 
-    assert [problem.remedy for problem in problems] == ["did you mean video?"]
+    assert headers.fields.get(header) == meaning_is
+    assert [problem.severity for problem in headers.problems] == (["error"] if remedy else [])
+    assert all(remedy in problem.remedy for problem in headers.problems)
+
+
+@pytest.mark.parametrize(
+    ("header", "severity", "remedy"),
+    [
+        ("Audio (fr)", "error", "did you mean audio_fr?"),
+        ("German audio", "error", "did you mean audio_de?"),
+        ("audio_url_de", "error", "did you mean audio_de?"),
+        ("audio_haw", "warning", "did you mean audio:haw?"),
+        ("audio (original)", "", ""),
+        ("audio duration", "", ""),
+        ("audio_min", "", ""),
+        ("audio (de) approved", "", ""),
+    ],
+)
+def test_a_dub_whose_header_is_not_understood_is_not_left_out_silently(header: str, severity: str, remedy: str) -> None:
+    """What a person means by it is told; other words beside ``audio`` make a column of the team's own."""
+    problems = meaning("video", "audio_es", header).problems
+
+    assert [problem.severity for problem in problems] == ([severity] if severity else [])
+    assert all(remedy in problem.remedy for problem in problems)
+
+
+def test_pasted_headers_may_have_marks_without_width() -> None:
+    """Web pages and old exports leave them behind, and nobody sees them."""
+    assert meaning("\ufeffvideo\u200b", "audio\xa0").fields == {"\ufeffvideo\u200b": "video", "audio\xa0": "audio"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"Bild": "vido"}, [("error", "did you mean video?")]),
+        ({"Bild": "video"}, []),
+        ({"Bildd": "priority"}, [("warning", "did you mean Bild?")]),
+        ({"Nirgends": "video"}, []),
+        ({"Spur": "audio"}, []),
+    ],
+)
+def test_a_mapping_says_what_is_there(columns: dict[str, str], expected: list[tuple[str, str]]) -> None:
+    """A typing error in ``columns:`` must not make a column disappear; one that is not needed is fine."""
+    headers = [Cell(text, PLACE) for text in ("Bild", "video", "Spur:de")]
+    cells = {header: Cell(column, PLACE) for header, column in columns.items()}
+
+    problems = mapping_problems(cells, headers)
+
+    assert [(problem.severity, problem.remedy) for problem in problems] == expected

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from dubbatch.jobs import Media
-from dubbatch.manifest.inputs import Inputs, Role, input_stem
+from dubbatch.manifest.inputs import Inputs
+from dubbatch.manifest.roles import Role, named
 
 
 @pytest.fixture
 def inputs(folder: Path) -> Inputs:
-    return Inputs(str(folder))
+    return Inputs((str(folder),))
 
 
 @pytest.mark.parametrize(
@@ -70,8 +71,8 @@ def test_a_path_with_backslashes_is_found(inputs: Inputs, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("role", "text", "message", "remedy"),
     [
-        ("video", "media/A1.mp4", "does not exist", "did you mean media/a.mp4?"),
-        ("video", "media/zebra-crossing.mp4", "does not exist", "relative to the manifest's folder"),
+        ("video", "media/AA.mp4", "does not exist", "did you mean media/a.mp4?"),
+        ("video", "media/zebra-crossing.mp4", "does not exist", "paths are relative to the folder"),
         ("video", "cdn.example.com/a.mp4", "does not exist", "begin it with https://"),
         ("video", "media/a.mp4/b.mp4", "does not exist", "relative"),
         ("video", "media/folder.mp4", "is a folder", "name the video file"),
@@ -125,4 +126,4 @@ def test_what_is_no_file_is_not_opened(inputs: Inputs, folder: Path) -> None:
 )
 def test_the_stem_is_the_name_without_folders_query_and_suffix(media: Media, stem: str) -> None:
     """Ids are made of it, so it must not depend on a signature or a system."""
-    assert input_stem(media) == stem
+    assert named(media).stem == stem

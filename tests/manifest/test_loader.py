@@ -43,19 +43,21 @@ def test_everything_wrong_with_a_nasty_sheet_is_listed_at_once(load_csv: Loader)
     )
 
     assert listing(manifest) == [
-        "error list.csv, row 3, column language: the language is not a tag [e2]",
+        "error list.csv, row 2, column id: the id stands also in row 6 [e1]",
+        "error list.csv, row 3, column language: 'English!' is no language tag [e2]",
         "error list.csv, row 3, column priority: the priority is not a whole number [e2]",
         "error list.csv, row 3, column Video: the video file 'media/nope.mp4' does not exist [e2]",
         "error list.csv, row 3, column audio: the audio file is empty (0 bytes) [e2]",
         "error list.csv, row 5, column Video: the service takes .mp4 as video, not .mov [e3]",
         "error list.csv, row 5, column audio: the audio is a folder [e3]",
         "error list.csv, row 6, column audio: the audio's address has a user or password in it [e1]",
-        "error list.csv, row 7: the row has neither video nor audio []",
-        "error list.csv, row 8: the row has more cells than there are headers [e4]",
+        "error list.csv, row 6, column id: the id stands also in row 2 [e1]",
+        "warning list.csv, row 7, column Video: the row has neither video nor audio: it is skipped []",
+        "error list.csv, row 8, column I: the row has more cells than there are headers [e4]",
         "error list.csv, row 9: a quotation mark is opened in this row and never closed []",
     ]
     assert [(job.id, bool(job.blocked)) for job in manifest.jobs] == [
-        ("e1", False), ("e2", True), ("e3", True), ("e4", True),
+        ("e1", True), ("e2", True), ("e3", True), ("e4", True),
     ]  # fmt: skip
     assert all(problem.remedy for problem in manifest.problems)
     assert "s3cret" not in repr(manifest.problems)
@@ -76,7 +78,7 @@ def test_the_sample_of_broken_rows_shows_one_mistake_a_row() -> None:
         (9, "language"),
         (9, "priority"),
         (10, "video"),
-        (11, None),
+        (11, "G"),
     ]
     assert manifest.columns == ("Episode",)
 
@@ -124,7 +126,7 @@ def test_many_rows_of_yaml_get_a_warning(load_yaml: Loader) -> None:
     ("name", "words"),
     [
         ("none.csv", "no file"),
-        ("media", "suffix"),
+        ("media", "is a folder"),
         ("list.doc", "a .doc file"),
         ("dir.csv", "a folder"),
         ("a\0.csv", "no file"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -268,3 +269,138 @@ def test_a_row_without_any_name_asks_for_an_id(load_csv: Loader) -> None:
 
     assert [problem.remedy for problem in manifest.errors] == ["give the row an id"]
     assert manifest.jobs == ()
+
+
+def test_a_row_that_lacks_something_is_a_blocked_job(load_csv: Loader) -> None:
+    """Whoever runs the good rows finds the bad ones in the report, by their names."""
+    manifest = load_csv(
+        "id,video,audio\none,media/a.mp4,\ntwo,,media/a.de.wav\nthree,s3://x/y.mp4,media/b.de.wav\n,,media/a.de.wav\n"
+    )
+
+    assert [(job.id, bool(job.blocked), bool(job.remedy)) for job in manifest.jobs] == [
+        ("one", True, True), ("two", True, True), ("three", True, True),
+    ]  # fmt: skip
+    assert [problem.place.row for problem in manifest.errors] == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("row", "severities"),
+    [
+        (",,,FALSE,", []),
+        (",,,,12", []),
+        (",,,,Season 2", ["warning"]),
+        ("x,,,,Season 2", ["error"]),
+    ],
+)
+def test_a_row_that_names_no_work_is_nothing_or_a_remark(load_csv: Loader, row: str, severities: list[str]) -> None:
+    """Checkboxes and numbers go on below the table, headings stand in it; an id without media is a slip."""
+    manifest = load_csv(f"id,video,audio,skip,note\na,media/a.mp4,media/a.de.wav,,\n{row}\n")
+
+    assert [problem.severity for problem in manifest.problems] == severities
+    assert next(job.id for job in manifest.jobs) == "a"
+
+
+def test_a_track_in_a_column_that_only_resembles_audio_is_told(load_csv: Loader) -> None:
+    """Once for the column: its tracks would be left out silently."""
+    manifest = load_csv(
+        "video,audio,audio2\nmedia/a.mp4,media/a.de.wav,media/b.de.wav\nmedia/b.mp4,media/b.de.wav,x.wav\n"
+    )
+
+    assert [(problem.severity, problem.place.column, problem.place.row) for problem in manifest.problems] == [
+        ("warning", "audio2", 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("audio", "language", "told"),
+    [
+        ("dubs/fr/a.wav", "de", "fr"),
+        ("dubs/French/a.wav", "de", "French"),
+        ("dubs/de/a.wav", "de", ""),
+        ("dubs/it/a.wav", "de", ""),
+        ("dubs/a_fr_v2.wav", "de", "fr"),
+        ("dubs/a.de_final.wav", "de", ""),
+        ("https://cdn.example.com/fr/a.wav", "de", "fr"),
+    ],
+)
+def test_a_name_that_says_another_language_is_a_warning(
+    load_csv: Loader, folder: Path, audio: str, language: str, told: str
+) -> None:
+    """Of the file, before marks of a version, or of its folder, if that is called after nothing but a language."""
+    if "://" not in audio:
+        (folder / audio).parent.mkdir(parents=True)
+        (folder / audio).write_bytes(b"media")
+    manifest = load_csv(f"video,audio,language\nmedia/a.mp4,{audio},{language}\n")
+
+    assert [problem.severity for problem in manifest.problems] == (["warning"] if told else [])
+    assert all(f"says {told}," in problem.message for problem in manifest.problems)
+
+
+def test_a_missing_file_is_never_told_to_be_another_episode_or_language(load_csv: Loader) -> None:
+    """Whoever follows the hint pays for what it names."""
+    manifest = load_csv(
+        "video,audio\nmedia/a.mp4,media/a.it.wav\nmedia/b2.mp4,media/b.de.wav\nmedia/bb.mp4,media/b.de.wav\n"
+    )
+
+    assert ["did you mean" in problem.remedy for problem in manifest.errors] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('"""C:\\x.mp4"""', "quotation marks"),
+        ("C:\\films\\x.mp4", "Windows computer"),
+        ("https:/cdn.example.com/x.mp4", "https://"),
+        ("htps://cdn.example.com/x.mp4", ""),
+        ("TBD", "leave the cell empty"),
+        ("media/a%2Emp4", "did you mean media/a.mp4?"),
+    ],
+)
+def test_what_people_write_into_such_cells_gets_a_remedy_of_its_own(load_csv: Loader, text: str, words: str) -> None:
+    """Explorer's quotation marks, a path of another computer, a slip in the scheme, a promise."""
+    manifest = load_csv(f"video,audio\n{text},media/a.de.wav\n")
+
+    assert words in manifest.errors[0].remedy
+
+
+def test_a_key_in_a_column_is_an_error_and_goes_nowhere(load_csv: Loader) -> None:
+    """Reports would carry it on."""
+    manifest = load_csv("video,audio,API Key\nmedia/a.mp4,media/a.de.wav,sk-live-s3cret\n")
+
+    [problem] = manifest.errors
+    assert problem.place.column == "API Key"
+    assert "s3cret" not in repr(manifest)
+
+
+def test_a_slip_in_one_rows_key_is_told_whatever_the_other_rows_have(load_yaml: Loader) -> None:
+    """Each row has keys of its own; what was to be skipped must not be bought, nor a dub left out."""
+    manifest = load_yaml(
+        "version: 1\njobs:\n- {id: a, video: media/a.mp4, audio: media/a.de.wav, skip: true}\n"
+        "- {id: b, video: media/b.mp4, audio: media/b.de.wav, skipp: true}\n"
+        "- {id: c, video: media/a.mp4, audio: {fr: media/a.fr.mp3}}\n"
+        "- {id: d, video: media/b.mp4, audoi: media/b.de.wav}\n"
+    )
+
+    told = {(problem.severity, problem.place.row): problem.remedy for problem in manifest.problems}
+    assert "did you mean skip?" in told["error", 4]
+    assert "did you mean audio?" in told["error", 6]
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["Total,,,,24", "Season 2,,,,", "Total,3,3,,", "Summe:,2,2,,ok"],
+)
+def test_headings_and_sums_are_no_rows(load_csv: Loader, row: str) -> None:
+    """Wherever they stand: a warning, and the other rows run."""
+    manifest = load_csv(f"id,video,audio,skip,minutes\na,media/a.mp4,media/a.de.wav,,\n{row}\n")
+
+    assert [problem.severity for problem in manifest.problems] == ["warning"]
+    assert [(job.id, job.blocked) for job in manifest.jobs] == [("a", "")]
+
+
+def test_a_language_that_is_none_makes_the_id_that_the_mended_row_will_have(load_csv: Loader) -> None:
+    """Else the rows of one video would clash, and a job that was bought would count as removed."""
+    manifest = load_csv("video,audio,language\nmedia/a.mp4,media/a.de.wav,German\nmedia/a.mp4,media/a.fr.mp3,French\n")
+
+    assert [(job.id, bool(job.blocked)) for job in manifest.jobs] == [("a-de", True), ("a-fr", True)]
+    assert [problem.remedy for problem in manifest.errors] == ["did you mean de?", "did you mean fr?"]

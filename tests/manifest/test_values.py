@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dubbatch.manifest.problems import shown
-from dubbatch.manifest.rows import read_values
+from dubbatch.manifest.values import read_values
 
 
 @pytest.mark.parametrize("word", ["true", "YES", "1", "x", "X"])
@@ -25,9 +25,12 @@ def test_these_words_mean_no(word: str) -> None:
     [
         ("priority", "-3", -3),
         ("minutes", "2.5", 2.5),
+        ("minutes", "2,5", 2.5),
+        ("minutes", "0:02:30", 2.5),
+        ("languages", "de, fr;pt-BR DE", ("de", "fr", "pt-BR")),
         ("model", "lipsync-2", "lipsync-2"),
         ("language", "zh-Hant", "zh-Hant"),
-        ("language", "pt_BR", "pt_BR"),
+        ("language", "pt_BR", "pt-BR"),
         ("language", "no", "no"),
         ("id", "001", "001"),
         ("id", "cafe\u0301", "caf\u00e9"),
@@ -54,7 +57,7 @@ def test_values_that_are_fine(field: str, text: str, value: object) -> None:
         ("minutes", "-1"),
         ("minutes", "inf"),
         ("minutes", "nan"),
-        ("minutes", "2,5"),
+        ("minutes", "2,555"),
         ("model", "lipsync-1"),
         ("language", "English (US)"),
         ("id", "a\nb"),
