@@ -33,7 +33,8 @@ class Batch:
     """What a run keeps of a manifest, and where its ledger and outputs are. Its jobs are in the ledger."""
 
     name: str
-    manifest: Path
+    #: Where it is, with the sheet that was chosen.
+    manifest: str
     #: The team's own headers, in order.
     columns: tuple[str, ...]
     ledger: Path
@@ -43,7 +44,7 @@ class Batch:
 
     @classmethod
     def of(cls, manifest: Manifest, ledger: Path, output_dir: Path, reports: tuple[Path, ...]) -> Batch:
-        return cls(manifest.batch, manifest.path, manifest.columns, ledger, output_dir, reports)
+        return cls(manifest.batch, manifest.origin.resolved, manifest.columns, ledger, output_dir, reports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def tell_start(batch: str, counts: Mapping[JobState, int], hook: EventHook) -> N
 def row_of(batch: Batch) -> BatchRow:
     return BatchRow(
         name=batch.name,
-        manifest=str(batch.manifest.resolve()),
+        manifest=batch.manifest,
         output_dir=str(batch.output_dir),
         columns=json.dumps(batch.columns, ensure_ascii=False),
         started_at=_now(),

@@ -142,8 +142,10 @@ class Job:
     #: The team's own columns, in their order.
     columns: Mapping[str, str] = field(default_factory=dict)
     place: Place = Place("")
-    #: Why a person must mend the row first; empty: it can be sent.
+    #: Why a person must mend the row first, or why it is skipped; empty: it can be sent, or says so itself.
     blocked: str = ""
+    #: What a person can do about it. Nothing of the work: two jobs that differ in it are the same.
+    remedy: str = field(default="", compare=False)
 
     @property
     def is_upload(self) -> bool:

@@ -76,14 +76,16 @@ def decide(
 
     before = known.record
     is_same_work = before is not None and before.fingerprint == fingerprint and bool(fingerprint)
-    serving = next((attempt for attempt in (known.own, known.twin) if _is_worth(attempt, known.own)), None)
+    # A row that is not to be dubbed, or was not asked for, gets nothing of what another row has bought.
+    twin = known.twin if selected and not job.skip and not job.blocked else None
+    serving = next((attempt for attempt in (known.own, twin) if _is_worth(attempt, known.own)), None)
     if known.redo and not job.blocked and not job.skip and not _is_live(known.own):
         return planned(Action.REDO, JobState.PENDING, "asked for with redo")
     if known.own is not None and known.another_try and not job.blocked and not job.skip:
         reason = f"failed at the service ({known.own.error}): another attempt is due"
         return planned(Action.NEW, JobState.PENDING, reason)
     if job.skip and _is_over(before if is_same_work else None, serving):
-        return planned(Action.SKIPPED, JobState.SKIPPED, "the row says skip")
+        return planned(Action.SKIPPED, JobState.SKIPPED, job.blocked or "the row says skip", error=job.blocked)
     if before is not None and is_same_work and before.reference:
         action, state, reason = _go_on(before, known)
         return planned(action, state, reason, reference=before.reference, error=before.error, hint=before.hint)
@@ -93,11 +95,10 @@ def decide(
             error=serving.error, hint=serving.hint,
         )  # fmt: skip
     if job.skip:
-        return planned(Action.SKIPPED, JobState.SKIPPED, "the row says skip")
+        return planned(Action.SKIPPED, JobState.SKIPPED, job.blocked or "the row says skip", error=job.blocked)
     if job.blocked:
-        return planned(
-            Action.BLOCKED, JobState.BLOCKED, job.blocked, error=job.blocked, hint="mend the row and run again"
-        )
+        hint = job.remedy or "mend the row and run again"
+        return planned(Action.BLOCKED, JobState.BLOCKED, job.blocked, error=job.blocked, hint=hint)
     if before is not None and before.fingerprint and not is_same_work:
         return planned(Action.CHANGED, JobState.PENDING, "video, audio or options are not what was sent before")
     return planned(Action.NEW, JobState.PENDING, "not sent yet")
@@ -156,10 +157,16 @@ def twins_within(planned: Iterable[Planned]) -> list[Planned]:
         work = entry.record.fingerprint
         if entry.sends and work in first:
             entry = Planned(entry.record, Action.ADOPT, f"the same work as {first[work]}: bought once")
-        elif entry.sends:
+        elif entry.sends and entry.record.selected:
             first.setdefault(work, entry.record.job.id)
         result.append(entry)
     return result
+
+
+def _urgency(entry: Planned) -> tuple[int, float, int]:
+    """The order in which jobs are sent (design, section 6)."""
+    job = entry.record.job
+    return -job.priority, -(entry.record.length_s or 0.0), job.position
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +194,16 @@ _SLOTS = 4
 
 
 def totals(
-    planned: Sequence[Planned], *, rate_limit: int, rate_window_s: float, slots: int | None, usual_s: float | None
+    planned: Sequence[Planned],
+    *,
+    rate_limit: int,
+    rate_window_s: float,
+    slots: int | None,
+    usual_s: float | None,
+    limit: int | None = None,
 ) -> Totals:
-    """Jobs, minutes, and the time that rate and slots allow at best."""
-    sending = [entry for entry in planned if entry.sends]
+    """Jobs, minutes, and the time that rate and slots allow at best. ``limit``: at most so many are sent."""
+    sending = sorted((entry for entry in planned if entry.sends), key=_urgency)[:limit]
     lengths = [minutes_of(entry.record) for entry in sending]
     known = [length for length in lengths if length is not None]
     n = len(sending)

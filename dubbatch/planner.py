@@ -13,6 +13,7 @@ from dubbatch.inputs import Inputs, Measured
 from dubbatch.jobs import Attempt, Job, JobRecord, JobState
 from dubbatch.ledger.attempts import serving
 from dubbatch.ledger.ledger import Ledger, LedgerThread
+from dubbatch.manifest.columns import normal
 from dubbatch.plan import Known, Planned, decide, twins_within
 from dubbatch.settlement import may_try_again
 
@@ -93,9 +94,9 @@ def select(jobs: Iterable[Job], only: Collection[str]) -> frozenset[str]:
         return frozenset(job.id for job in every)
     chosen = frozenset(job.id for job in every if any(_matches(job, wish) for wish in only))
     if not chosen:
-        raise UsageError(
-            f"--only {', '.join(only)}: no job matches", hint="give a job's id, or column=value as in the manifest"
-        )
+        columns = ", ".join(_columns(every[0])) if every else ""
+        hint = f"give a job's id, or column=value; the columns are {columns}"
+        raise UsageError(f"--only {', '.join(only)}: no job matches", hint=hint)
     return chosen
 
 
@@ -105,8 +106,16 @@ def _matches(job: Job, wish: str) -> bool:
     column, equals, value = wish.partition("=")
     if not equals:
         return False
-    fields = {"language": job.language, "id": job.id, "output": job.output, **job.columns}
-    return any(name.strip().lower() == column.strip().lower() and text == value for name, text in fields.items())
+    wanted, value = normal(column), value.strip().casefold()
+    fields = _columns(job).items()
+    return any(normal(name) == wanted and text.strip().casefold() == value for name, text in fields)
+
+
+def _columns(job: Job) -> dict[str, str]:
+    return {
+        "id": job.id, "language": job.language, "video": job.video.text, "audio": job.audio.text, "output": job.output,
+        "reference_id": job.reference_id, "model": job.model, "priority": str(job.priority), **job.columns,
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,13 @@ class Settings:
     only: tuple[str, ...] = _option(
         "only", parse_text, (), "Only these jobs. Repeatable.", "ID|column=value", scope=Scope.FLAG, is_many=True
     )
+    map: tuple[str, ...] = _option(
+        "map", parse_text, (), "What a header of yours stands for. Repeatable.", '"HEADER=COLUMN"', scope=Scope.FLAG,
+        is_many=True,
+    )  # fmt: skip
+    include_hidden: bool = _option(
+        "include_hidden", parse_bool, False, "Take rows that the sheet hides, too.", scope=Scope.FLAG
+    )
     batch: str = _option(
         "batch", parse_text, "", "Name of the batch (default: the manifest's).", "NAME", scope=Scope.FLAG
     )
@@ -162,6 +169,11 @@ _BY_NAME: Mapping[str, str] = {option.name: name for name, option in OPTIONS.ite
 
 #: What someone may try to put into a manifest or file and must not.
 _SECRETS = frozenset({"api_key", "bearer_token", "key", "chamelaion_api_key", "chamelaion_bearer_token"})
+
+
+def is_secret(name: str) -> bool:
+    """Whether ``name`` is what somebody may call the key."""
+    return name.strip().lower().replace("-", "_").replace(" ", "_") in _SECRETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +269,7 @@ def _manifest_faults(manifest: Mapping[str, str | Iterable[str]]) -> Iterable[Fa
 
 def _fault(key: str, scopes: tuple[Scope, ...]) -> Fault | None:
     """What is wrong with naming ``key`` in a file that may set ``scopes``; None: nothing."""
-    if key.lower() in _SECRETS:
+    if is_secret(key):
         return Fault(key, f"{key} must not stand in a file that is passed on", "set CHAMELAION_API_KEY instead")
     if key not in _BY_NAME:
         near = get_close_matches(key.lower().replace("-", "_"), _BY_NAME, 1)

@@ -81,6 +81,9 @@ TABLE: list[tuple[str, Job, Known, Action, JobState, str, str]] = [
     ("misplaced, not home yet", JOB, before(Q, Q, misplaced=True), Action.UNCHANGED, Q, "r-1", "running"),
     ("redo of what is home", JOB, before(D, C, redo=True), Action.REDO, P, "", "asked for with redo"),
     ("redo of what failed", JOB, before(F, F, redo=True), Action.REDO, P, "", "asked for with redo"),
+    ("skipped, with a twin", SKIP, Known(twin=TWIN), Action.SKIPPED, K, "", "the row says skip"),
+    ("hidden", replace(SKIP, blocked="the row is hidden"), Known(), Action.SKIPPED, K, "", "the row is hidden"),
+    ("blocked, with a twin", BAD, Known(twin=TWIN), Action.BLOCKED, B, "", "no audio"),
     ("redo with a twin", JOB, Known(twin=TWIN, redo=True), Action.REDO, P, "", "asked for with redo"),
     ("redo, refused for now", JOB, Known(record=row(P, ""), own=attempt(P), redo=True), Action.REDO, P, "", "redo"),
     ("redo while it runs", JOB, before(R, R, redo=True), Action.UNCHANGED, R, "r-1", "running"),
@@ -109,6 +112,22 @@ def test_the_plan_of_a_row(job: Job, known: Known, action: Action, state: JobSta
     assert why in planned.reason
     assert planned.record == replace(planned.record, batch="b", job=job, fingerprint="work", length_s=9.0, present=True)
     assert planned.sends is (action in {Action.NEW, Action.CHANGED, Action.REDO})
+
+
+def test_a_row_that_was_not_asked_for_gets_nothing_of_what_another_bought() -> None:
+    """``--only`` leaves it as it is: a later run that is asked for it adopts the work."""
+    planned = decide("b", JOB, "work", Known(twin=TWIN), selected=False)
+
+    assert (planned.action, planned.record.state, planned.record.reference) == (Action.NEW, P, "")
+
+
+def test_a_blocked_row_says_what_to_do_about_it() -> None:
+    """Its own remedy, where it has one; and the remedy alone makes no other row of it."""
+    job = replace(BAD, remedy="did you mean media/a.wav?")
+
+    assert decide("b", job, "", Known()).record.hint == "did you mean media/a.wav?"
+    assert decide("b", BAD, "", Known()).record.hint == "mend the row and run again"
+    assert job == BAD
 
 
 def test_every_action_is_in_the_table() -> None:
@@ -198,6 +217,22 @@ def test_minutes_are_measured_before_they_are_believed() -> None:
     assert minutes_of(replace(stated, length_s=90.0)) == 1.5
     assert minutes_of(stated) == 2.0
     assert minutes_of(row(P)) is None
+
+
+def test_a_limit_counts_the_jobs_that_are_sent_first() -> None:
+    """By priority, then the longest, then in the manifest's order."""
+    rows = [
+        Planned(
+            JobRecord(batch="b", job=replace(JOB, id=name, priority=priority, position=n), state=P, length_s=length),
+            Action.NEW,
+            "",
+        )
+        for n, (name, priority, length) in enumerate([("a", 0, 60.0), ("b", 0, 120.0), ("c", 5, 30.0)])
+    ]
+
+    sums = totals(rows, rate_limit=60, rate_window_s=60, slots=4, usual_s=None, limit=2)
+
+    assert (sums.jobs, sums.to_send, sums.minutes) == (3, 2, 2.5)
 
 
 def test_totals_count_what_is_to_be_sent() -> None:

@@ -50,6 +50,8 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "ledger": ("l.db", HERE / "l.db"),
     "limit": ("3", 3),
     "only": ("a", ("a",)),
+    "map": ("Video File=video", ("Video File=video",)),
+    "include_hidden": ("true", True),
     "batch": ("spring", "spring"),
     "sandbox": ("true", True),
     "yes": ("1", True),

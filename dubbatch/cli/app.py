@@ -33,8 +33,10 @@ COMMANDS: Mapping[str, str] = {
     "collect": "Fetch what has finished; sends nothing.",
     "redo": "Ask for jobs to be bought again, on your word.",
     "report": "Write the reports again from the ledger.",
+    "init": "Pair the videos and audio tracks of a folder and write a manifest.",
     "account": "Is the service up, is the key valid, whose is it, latest requests.",
     "config": "Show every setting and where it came from.",
+    "schema": "Print the JSON Schema of manifests, for editors.",
     "sandbox": "Run the service on loopback, for trying things and for tests.",
 }
 

@@ -21,7 +21,7 @@ from dubbatch.settings import resolve
 def command(manifest: str | None, **values: Any) -> int:
     """Show every setting in force (for MANIFEST, if named), its value, and where it came from."""
     if manifest is not None:
-        resolved = open_project(manifest, values).resolved
+        resolved = open_project(manifest, values, needs_rows=True).resolved
     else:
         here = Path.cwd()
         resolved = resolve(flags={}, env=os.environ, manifest={}, toml={}, here=here, beside=here)

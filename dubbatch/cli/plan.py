@@ -11,11 +11,13 @@ import click
 
 from dubbatch.batch import Batch
 from dubbatch.cli.exit_codes import MANIFEST, OK
+from dubbatch.cli.listing import show_problems
 from dubbatch.cli.options import manifest_argument, setting_options
 from dubbatch.cli.project import Project, open_project
-from dubbatch.cli.render import plan_as_json, show_plan, show_problems, show_warnings
+from dubbatch.cli.render import plan_as_json, show_plan, show_warnings, unreadable_as_json
 from dubbatch.cli.serving import credentials
-from dubbatch.errors import ServiceError
+from dubbatch.cli.speech import say
+from dubbatch.errors import ManifestError, ServiceError
 from dubbatch.events import ignore
 from dubbatch.inputs import Inputs
 from dubbatch.ledger.ledger import Ledger, LedgerThread
@@ -41,17 +43,29 @@ def command(manifest: str, form: str, **values: Any) -> int:
     Example:
       dubbatch plan spring.csv --format json | jq .totals
     """
-    project = open_project(manifest, values)
+    try:
+        project = open_project(manifest, values, needs_rows=True)
+        loaded = project.load()
+    except ManifestError as error:
+        if form != "json":
+            raise
+        _print_json(unreadable_as_json(manifest, error))
+        return MANIFEST
     show_warnings(project.resolved.warnings)
-    loaded = project.load()
     plan, sums = asyncio.run(_draw_up(project, loaded))
     if form == "json":
-        # Escaped, what a terminal would obey and what standard output can't encode is plain text, and the same JSON.
-        click.echo(json.dumps(plan_as_json(loaded, plan, sums), allow_nan=False, indent=2))
+        _print_json(plan_as_json(loaded, plan, sums))
     else:
-        show_problems(loaded.problems)
         show_plan(plan, sums)
+        show_problems(loaded.problems)
+        if loaded.errors:
+            say("Nothing would be sent: mend the cells above, or run the good rows with --on-error skip.", err=True)
     return MANIFEST if loaded.errors else OK
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    # Escaped, what a terminal would obey and what standard output can't encode is plain text, and the same JSON.
+    click.echo(json.dumps(value, allow_nan=False, indent=2))
 
 
 async def _draw_up(project: Project, manifest: Manifest) -> tuple[Plan, Totals]:
@@ -78,6 +92,7 @@ async def _draw_up(project: Project, manifest: Manifest) -> tuple[Plan, Totals]:
         rate_window_s=settings.rate_window_s,
         slots=settings.concurrency or account.slots,
         usual_s=account.usual_s,
+        limit=settings.limit,
     )
     return plan, sums
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dubbatch.cli.options import given_flags
-from dubbatch.errors import UsageError
+from dubbatch.errors import ManifestError, UsageError
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
-from dubbatch.manifest import Head, Manifest, Problem, load, read_head
+from dubbatch.manifest import Head, Manifest, Origin, Problem, load, parse_address, read_head
+from dubbatch.manifest.address import STANDARD_INPUT
+from dubbatch.manifest.cells import Cell
+from dubbatch.manifest.columns import is_column, nearest_column
+from dubbatch.manifest.output_names import safe_folder
 from dubbatch.manifest.problems import shown
+from dubbatch.manifest.sources import read_at_most
 from dubbatch.report.table import check_suffix
-from dubbatch.settings import Resolved, Settings, resolve
+from dubbatch.settings import Fault, Resolved, Settings, is_secret, resolve
 
 #: In the sandbox jobs take seconds, so everything that waits for minutes waits for seconds.
 _SANDBOX_PACE: Mapping[str, float] = {"poll_interval_s": 0.5, "settle_s": 10.0}
@@ -29,9 +35,16 @@ _TOML_MAX = 8 << 10
 class Project:
     """One manifest with all that was said about it, in flags, environment and files."""
 
-    path: Path
     head: Head
     resolved: Resolved
+    #: The team's headers and what they stand for, as flags and dubbatch.toml say.
+    columns: Mapping[str, str]
+    #: The manifest, where it came on standard input.
+    data: bytes | None = None
+
+    @property
+    def origin(self) -> Origin:
+        return self.head.origin
 
     @property
     def settings(self) -> Settings:
@@ -42,17 +55,30 @@ class Project:
         return self.settings.batch or self.head.batch_name
 
     @property
+    def folder(self) -> Path:
+        """What is beside the manifest; with one on standard input, the working directory."""
+        return self.origin.path.parent
+
+    @property
     def ledger(self) -> Path:
         """The sandbox has a ledger of its own, whatever else is set."""
-        folder = self.path.parent / ".dubbatch"
+        folder = self.folder / ".dubbatch"
         if self.settings.sandbox:
             return folder / "sandbox.db"
         return self.settings.ledger or folder / "ledger.db"
 
     @property
     def output_dir(self) -> Path:
-        folder = self.settings.output_dir or self.path.parent / f"{self.path.stem}-dubs"
+        folder = self.settings.output_dir or self.folder / f"{self._stem}-dubs"
         return folder / "sandbox" if self.settings.sandbox else folder
+
+    @property
+    def _stem(self) -> str:
+        """Two sheets of one workbook are two batches: their reports don't share a folder."""
+        if self.origin.path == STANDARD_INPUT:
+            return safe_folder(self.batch)
+        stem = self.origin.path.stem
+        return f"{stem}-{safe_folder(self.origin.sheet)}" if self.origin.sheet else stem
 
     @property
     def reports(self) -> tuple[Path, ...]:
@@ -61,12 +87,18 @@ class Project:
     def load(self) -> Manifest:
         """The manifest's jobs and all its problems, those of its settings included."""
         cell = self.head.settings.get("output")
-        is_manifests = (
-            self.resolved.origins["output"] == "manifest" and cell is not None and not isinstance(cell, tuple)
+        is_manifests = self.resolved.origins["output"] == "manifest" and isinstance(cell, Cell)
+        return load(
+            self.origin,
+            batch=self.batch,
+            output_template=self.settings.output,
+            output_template_place=cell.place if is_manifests and isinstance(cell, Cell) else None,
+            columns=self.columns,
+            expected=tuple(_mapped(self.settings.map)),
+            include_hidden=self.settings.include_hidden,
+            data=self.data,
+            faults=tuple(self._setting_problems()),
         )
-        place = cell.place if is_manifests and cell is not None and not isinstance(cell, tuple) else None
-        manifest = load(self.path, batch=self.batch, output_template=self.settings.output, output_template_place=place)
-        return replace(manifest, problems=(*self._setting_problems(), *manifest.problems))
 
     @contextmanager
     def on_record(self) -> Iterator[tuple[Ledger, BatchRow] | None]:
@@ -81,36 +113,80 @@ class Project:
     def _batch_in(self, ledger: Ledger) -> BatchRow | None:
         if self.settings.batch or self.head.batch is not None:
             return ledger.jobs.batch(self.batch)
-        return ledger.jobs.batch_of_manifest(str(self.path.resolve())) or ledger.jobs.batch(self.batch)
+        return ledger.jobs.batch_of_manifest(self.origin.resolved) or ledger.jobs.batch(self.batch)
 
     def _setting_problems(self) -> Iterator[Problem]:
         for fault in self.resolved.manifest_faults:
             cell = self.head.settings[fault.key]
-            first = cell[0] if isinstance(cell, tuple) else cell
-            yield Problem("error", first.place, shown(first.text), fault.message, fault.remedy)
+            first = cell if isinstance(cell, Cell) else cell[0]
+            value = "" if is_secret(fault.key) else shown(first.text)
+            yield Problem("error", first.place, value, fault.message, fault.remedy)
 
 
-def open_project(manifest: str, values: Mapping[str, Any]) -> Project:
-    """Read the head of a manifest and resolve its settings. Raises ManifestError, UsageError."""
-    path = Path(manifest)
-    head = read_head(path)
+def open_project(manifest: str, values: Mapping[str, Any], *, needs_rows: bool = False) -> Project:
+    """Read the head of a manifest and resolve its settings.
+
+    ``needs_rows``: whether the command reads the rows, too; of a manifest on standard input the others read nothing.
+    Raises ManifestError, UsageError.
+    """
+    origin = parse_address(manifest)
+    data = _standard_input() if needs_rows and origin.path == STANDARD_INPUT else None
+    head = Head(origin) if origin.path == STANDARD_INPUT and data is None else read_head(origin, data)
     cells = {
-        key: [item.text for item in cell] if isinstance(cell, tuple) else cell.text
+        key: cell.text if isinstance(cell, Cell) else [item.text for item in cell]
         for key, cell in head.settings.items()
     }
+    toml, columns = _toml(origin.path.parent / "dubbatch.toml")
     resolved = resolve(
         flags=given_flags(values),
         env=os.environ,
         manifest=cells,
-        toml=_toml(path.parent / "dubbatch.toml"),
+        toml=toml,
         here=Path.cwd(),
-        beside=path.absolute().parent,
+        beside=origin.path.absolute().parent,
     )
     if resolved.settings.sandbox:
         resolved = replace(resolved, settings=_sandbox_pace(resolved))
-    for report in resolved.settings.report:
-        check_suffix(report)
-    return Project(path, head, resolved)
+    resolved = _with_reports(resolved)
+    if origin.path == STANDARD_INPUT and not resolved.settings.batch and head.batch is None:
+        raise UsageError("a manifest on standard input has no name", hint="give the batch one: --batch NAME")
+    return Project(head, resolved, {**columns, **_mapped(resolved.settings.map)}, data)
+
+
+def _with_reports(resolved: Resolved) -> Resolved:
+    """Reports in formats that there are. In the manifest, another one is a problem of its cell."""
+    try:
+        for report in resolved.settings.report:
+            check_suffix(report)
+    except UsageError as error:
+        if resolved.origins["report"] != "manifest":
+            raise
+        fault = Fault("report", error.message, error.hint)
+        settings = replace(resolved.settings, report=())
+        return replace(resolved, settings=settings, manifest_faults=(*resolved.manifest_faults, fault))
+    return resolved
+
+
+def _standard_input() -> bytes:
+    if sys.stdin.isatty():
+        raise UsageError("- reads the manifest from standard input, which is a terminal", hint="pipe the file into it")
+    data = read_at_most(sys.stdin.buffer)
+    if not data.strip():
+        raise ManifestError("nothing came on standard input", hint="pipe a manifest into it: cat dubs.csv | dubbatch …")
+    return data
+
+
+def _mapped(texts: Iterable[str]) -> dict[str, str]:
+    """``Header=column``, the header with as many ``=`` as it has. Raises UsageError."""
+    columns = {}
+    for text in texts:
+        header, _, column = text.rpartition("=")
+        if not header.strip() or not is_column(column):
+            near = nearest_column(column)
+            hint = f"did you mean {near}?" if near else "write --map 'Video File=video'"
+            raise UsageError(f"--map {text!r} names no header and column of dubbatch", hint=hint)
+        columns[header.strip()] = column.strip()
+    return columns
 
 
 def _sandbox_pace(resolved: Resolved) -> Settings:
@@ -123,16 +199,26 @@ def _sandbox_pace(resolved: Resolved) -> Settings:
     return replace(resolved.settings, **unset)  # type: ignore[arg-type]
 
 
-def _toml(path: Path) -> dict[str, str | list[str]]:
+def _toml(path: Path) -> tuple[dict[str, str | list[str]], dict[str, str]]:
+    """The settings of a dubbatch.toml, and its ``[columns]``."""
     if not path.is_file():
-        return {}
+        return {}, {}
     try:
         data = tomllib.loads(read_small(path, _TOML_MAX))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} can't be read: {error}", hint="mend it, or take it away; nothing was sent") from error
-    return {
+    columns = data.pop("columns", {})
+    if not isinstance(columns, dict):
+        raise UsageError(f"{path}: columns is a table", hint='write [columns], and below it "Video File" = "video"')
+    for header, column in columns.items():
+        if not isinstance(column, str) or not is_column(column):
+            near = nearest_column(str(column))
+            hint = f"did you mean {near}?" if near else 'write "Video File" = "video"'
+            raise UsageError(f"{path}: columns: {header!r} stands for no column of dubbatch", hint=hint)
+    settings = {
         key: [_word(item) for item in value] if isinstance(value, list) else _word(value) for key, value in data.items()
     }
+    return settings, columns
 
 
 def read_small(path: Path, most: int) -> str:

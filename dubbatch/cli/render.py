@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dubbatch.api.addresses import shown
 from dubbatch.cli.speech import say
+from dubbatch.errors import ManifestError
 from dubbatch.jobs import JobState
-from dubbatch.plan import minutes_of
+from dubbatch.plan import Action, minutes_of
 from dubbatch.settings import OPTIONS, Resolved, shown_value
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dubbatch.batch import RunResult
     from dubbatch.ledger.jobs import BatchRow
     from dubbatch.ledger.ledger import Ledger
-    from dubbatch.manifest import Manifest, Problem
+    from dubbatch.manifest import Manifest
     from dubbatch.plan import Planned, Totals
     from dubbatch.planner import Plan
 
@@ -38,33 +38,27 @@ _STATES = (
 )
 
 
+#: More rows that can't be sent are told by their problems alone.
+_BLOCKED_MAX = 10
+
+
 def show_warnings(warnings: Iterable[str]) -> None:
     for warning in warnings:
         say(f"warning: {warning}", err=True)
 
 
-def show_problems(problems: Sequence[Problem], *, quiet: bool = False) -> None:
-    """Every problem with its place, reason and remedy; then how many there are."""
-    for problem in problems:
-        if quiet and not problem.is_error:
-            continue
-        say(f"{problem.severity}: {problem.place}: {problem.message}", err=True)
-        if problem.value:
-            say(f"    value:  {problem.value}", err=True)
-        say(f"    remedy: {problem.remedy}", err=True)
-    counts = Counter(problem.severity for problem in problems)
-    if counts:
-        told = ", ".join(f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in sorted(counts.items()))
-        say(f"{told} in the manifest.", err=True)
-
-
 def show_plan(plan: Plan, sums: Totals) -> None:
     rows = plan.chosen
+    blocked = [row for row in rows if row.action is Action.BLOCKED]
+    if len(blocked) > _BLOCKED_MAX:
+        rows = tuple(row for row in rows if row.action is not Action.BLOCKED)
     width = max([4, *(len(row.record.job.id) for row in rows)])
     for row in rows:
         length = minutes_of(row.record)
         minutes = f"{length:6.2f}" if length is not None else "     ?"
         say(f"{row.action:<10} {row.record.job.id:<{width}} {minutes} min  {row.reason}")
+    if len(blocked) > _BLOCKED_MAX:
+        say(f"{'blocked':<10} {len(blocked)} jobs: see the problems")
     for removed in plan.removed:
         say(f"{'removed':<10} {removed:<{width}}             no longer in the manifest; its files stay")
     unknown = f" (and {sums.unknown_minutes} of unknown length)" if sums.unknown_minutes else ""
@@ -72,6 +66,17 @@ def show_plan(plan: Plan, sums: Totals) -> None:
         f"{sums.jobs} jobs, {sums.to_send} to send at most: {sums.minutes:.2f} media minutes{unknown}, "
         f"about {span(sums.eta_s)}."
     )
+
+
+def unreadable_as_json(manifest: str, error: ManifestError) -> dict[str, Any]:
+    """The same object for a manifest that can't be read at all: one problem, of the file as a whole."""
+    file, _, sheet = (shown(manifest), "", "") if "://" in manifest else manifest.partition("#")
+    problem = {
+        "severity": "error", "file": file, "sheet": sheet, "row": None, "column": None, "value": "",
+        "message": error.message, "remedy": error.hint, "job": "",
+    }  # fmt: skip
+    totals = {"jobs": 0, "to_send": 0, "minutes": 0.0, "unknown_minutes": 0, "eta_s": 0.0}
+    return {"schema": 1, "batch": "", "problems": [problem], "jobs": [], "removed": [], "totals": totals}
 
 
 def plan_as_json(manifest: Manifest, plan: Plan, sums: Totals) -> dict[str, Any]:

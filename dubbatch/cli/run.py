@@ -12,10 +12,11 @@ import click
 from dubbatch.batch import Batch, RunResult
 from dubbatch.cli.audience import while_read
 from dubbatch.cli.exit_codes import MANIFEST, OK, SOME_FAILED, worst
+from dubbatch.cli.listing import show_problems
 from dubbatch.cli.options import manifest_argument, setting_options
 from dubbatch.cli.progress import Progress
 from dubbatch.cli.project import Project, open_project
-from dubbatch.cli.render import show_end, show_problems, show_warnings, span
+from dubbatch.cli.render import show_end, show_warnings, span
 from dubbatch.cli.serving import service_of
 from dubbatch.cli.standing import code_of_run
 from dubbatch.jobs import Job
@@ -43,7 +44,7 @@ def command(manifest: str, **values: Any) -> int:
       dubbatch run spring.yaml --limit 5
       dubbatch run spring.csv --only language=ja
     """
-    project = open_project(manifest, values)
+    project = open_project(manifest, values, needs_rows=True)
     show_warnings(project.resolved.warnings)
     loaded = project.load()
     if not may_go_on(loaded, project.settings):
@@ -67,9 +68,12 @@ def may_go_on(manifest: Manifest, settings: Settings) -> bool:
     show_problems(manifest.problems, quiet=settings.quiet)
     if not manifest.errors:
         return True
-    if settings.on_error == "skip" and any(not job.blocked for job in manifest.jobs):
+    if settings.on_error == "skip" and any(not job.blocked and not job.skip for job in manifest.jobs):
         return True
-    click.echo("Nothing was sent. Mend the cells above, or run the good rows with --on-error skip.", err=True)
+    if all(job.blocked or job.skip for job in manifest.jobs):
+        click.echo("Nothing was sent: no row is good. Mend the cells above.", err=True)
+    else:
+        click.echo("Nothing was sent. Mend the cells above, or run the good rows with --on-error skip.", err=True)
     return False
 
 
@@ -92,6 +96,7 @@ def _is_wanted(plan: Plan, settings: Settings) -> bool:
         rate_window_s=settings.rate_window_s,
         slots=settings.concurrency,
         usual_s=None,
+        limit=settings.limit,
     )
     if not settings.quiet:
         click.echo(_extent(sums, settings), err=True)

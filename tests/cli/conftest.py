@@ -46,6 +46,14 @@ class Shell:
         self.printed += [out, err]
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
+    def piped(self, data: bytes, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run ``dubbatch`` with ``data`` on standard input."""
+        command = [sys.executable, *self.program, *arguments]
+        done = subprocess.run(
+            command, input=data, cwd=self.folder, env=self.environment, capture_output=True, timeout=PATIENCE_S
+        )
+        return subprocess.CompletedProcess(arguments, done.returncode, done.stdout.decode(), done.stderr.decode())
+
     @contextmanager
     def start(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
         """A ``dubbatch`` that goes on; it is killed at the end if it still runs then."""
