@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint check bench chaos day clean
+.PHONY: demo test lint check bench chaos day fuzz clean
 
 # From a clean state each time: the sandbox's ledger, books and outputs of the last demo go away.
 demo: $(STAMP)
@@ -28,6 +28,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.pace
 	$(BIN)/python -m benchmarks.transfers
 	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.loading
 
 # 86,400 jobs in virtual time, one POST a second: the long form of tests/protocol/test_day.py, some ten minutes.
 day: $(STAMP)
@@ -39,6 +40,11 @@ KILLS ?= 200
 SEED ?= 1
 chaos: $(STAMP)
 	$(BIN)/python -m benchmarks.chaos --jobs $(JOBS) --kills $(KILLS) --seed $(SEED)
+
+# Spoilt manifests, some four minutes, with INPUTS and SEED to choose.
+INPUTS ?= 20000
+fuzz: $(STAMP)
+	$(BIN)/python -m benchmarks.fuzz --inputs $(INPUTS) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV) manifests/.dubbatch manifests/demo-dubs

@@ -15,18 +15,18 @@ from tests.chaos.service import Service
 from tests.chaos.verdict import Inspector, Verdict
 from tests.chaos.work import Machine
 
-JOBS = 36
+JOBS = 28
 FEW = 3
 
 
 @pytest.mark.timeout(300)
 def test_whatever_is_killed_every_job_is_paid_once_and_every_output_is_whole(tmp_path: Path) -> None:
     """Kills at commits, POSTs, renames and random moments, ledgers lost, faults everywhere; then it ends well."""
-    campaign = Campaign(Plan(jobs=JOBS, kills=12, seed=11, longest_s=3.0), tmp_path)
+    campaign = Campaign(Plan(jobs=JOBS, kills=9, seed=11, longest_s=3.0), tmp_path)
 
     verdict = campaign.run()
 
-    assert campaign.kills >= 12
+    assert campaign.kills >= 9
     assert campaign.crashes == []
     assert verdict == Verdict(costs=verdict.costs)
 
