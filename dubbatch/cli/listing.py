@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from dubbatch.cli.speech import say
 
 if TYPE_CHECKING:
-    # For its name only: ``dubbatch status`` starts without what reads manifests.
-    from dubbatch.manifest import Problem
+    # For their names only: ``dubbatch status`` starts without what reads manifests.
+    from dubbatch.manifest import Manifest, Problem
 
 #: More of a kind are told together.
 _ALIKE_MAX = 10
@@ -44,6 +44,15 @@ def show_problems(problems: Sequence[Problem], *, quiet: bool = False) -> None:
     if counts:
         told = ", ".join(f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in sorted(counts.items()))
         say(f"{told} in the manifest.", err=True)
+
+
+def show_stop(manifest: Manifest, *, would: bool = False) -> None:
+    """That nothing is sent while there are errors, and what to do. ``would``: a plan says so, ahead of the run."""
+    said = "Nothing would be sent" if would else "Nothing was sent"
+    if all(job.blocked or job.skip for job in manifest.jobs):
+        say(f"{said}: no row is good. Mend the cells above.", err=True)
+    else:
+        say(f"{said}. Mend the cells above, or run the good rows with --on-error skip.", err=True)
 
 
 def grouped(problems: Iterable[Problem]) -> list[list[Problem]]:

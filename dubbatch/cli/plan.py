@@ -11,12 +11,11 @@ import click
 
 from dubbatch.batch import Batch
 from dubbatch.cli.exit_codes import MANIFEST, OK
-from dubbatch.cli.listing import show_problems
+from dubbatch.cli.listing import show_problems, show_stop
 from dubbatch.cli.options import manifest_argument, setting_options
 from dubbatch.cli.project import Project, open_project
 from dubbatch.cli.render import plan_as_json, show_plan, show_warnings, unreadable_as_json
 from dubbatch.cli.serving import credentials
-from dubbatch.cli.speech import say
 from dubbatch.errors import ManifestError, ServiceError
 from dubbatch.events import ignore
 from dubbatch.inputs import Inputs
@@ -58,8 +57,8 @@ def command(manifest: str, form: str, **values: Any) -> int:
     else:
         show_plan(plan, sums)
         show_problems(loaded.problems)
-        if loaded.errors:
-            say("Nothing would be sent: mend the cells above, or run the good rows with --on-error skip.", err=True)
+        if loaded.errors and project.settings.on_error == "stop":
+            show_stop(loaded, would=True)
     return MANIFEST if loaded.errors else OK
 
 

@@ -12,7 +12,7 @@ import click
 from dubbatch.batch import Batch, RunResult
 from dubbatch.cli.audience import while_read
 from dubbatch.cli.exit_codes import MANIFEST, OK, SOME_FAILED, worst
-from dubbatch.cli.listing import show_problems
+from dubbatch.cli.listing import show_problems, show_stop
 from dubbatch.cli.options import manifest_argument, setting_options
 from dubbatch.cli.progress import Progress
 from dubbatch.cli.project import Project, open_project
@@ -70,10 +70,7 @@ def may_go_on(manifest: Manifest, settings: Settings) -> bool:
         return True
     if settings.on_error == "skip" and any(not job.blocked and not job.skip for job in manifest.jobs):
         return True
-    if all(job.blocked or job.skip for job in manifest.jobs):
-        click.echo("Nothing was sent: no row is good. Mend the cells above.", err=True)
-    else:
-        click.echo("Nothing was sent. Mend the cells above, or run the good rows with --on-error skip.", err=True)
+    show_stop(manifest)
     return False
 
 

@@ -221,6 +221,7 @@ def test_a_setting_that_can_not_be_read_stops_every_row(shell: Shell, setting: s
     assert [problem["row"] for problem in plan(planned)["problems"]] == [4]
     assert "s3cret" not in planned.stdout + planned.stderr + ran.stdout + ran.stderr
     assert not (shell.folder / "set-dubs").exists()
+    assert "Nothing was sent: no row is good." in ran.stderr
 
 
 def test_the_good_rows_run_and_every_bad_one_is_reported(shell: Shell) -> None:
