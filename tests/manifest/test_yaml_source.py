@@ -87,7 +87,7 @@ def test_aliases_and_merges_stand_for_what_they_name() -> None:
         ("version: 1\ncolumns: {a: [b]}\n", 2, 14, "can't be a list"),
         ("- a\n", 1, 1, "a manifest is a map"),
         ("version: 1\njobs:\n\t- a\n", 3, 1, "indented with a tab"),
-        ("version: 1\njobs: [a\n", 3, 1, "not YAML"),
+        ("version: 1\njobs: [a\n", 2, 7, "not YAML"),
         (
             'version: 1\njobs:\n- video: "a.mp4\n  audio: b.wav\n',
             3,

@@ -65,12 +65,20 @@ def _events(text: str, file: str) -> Iterator[yaml.Event]:
     try:
         yield from yaml.parse(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        # An open text ends where the file does: what helps is where it begins.
-        mark = error.context_mark if _is_open(error) else error.problem_mark or error.context_mark
+        mark = _mark(error, text)
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
         raise malformed(place, *_complaint(error, text, place)) from None
     except yaml.reader.ReaderError as error:
         raise malformed(_unreadable(text, file), f"not YAML: {error.reason}", _CONTROL) from None
+
+
+def _mark(error: yaml.MarkedYAMLError, text: str) -> yaml.Mark | None:
+    """Where to look. What is never closed ends where the file does: what helps is where it begins."""
+    opened, found = error.context_mark, error.problem_mark
+    if found is None or (opened is not None and _is_open(error)):
+        return opened
+    is_at_end = found.line > text.rstrip().count("\n")
+    return opened if is_at_end and opened is not None else found
 
 
 def _is_open(error: yaml.MarkedYAMLError) -> bool:
