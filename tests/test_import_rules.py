@@ -113,7 +113,7 @@ def test_no_module_of_ours_is_imported_inside_a_function() -> None:
 def test_help_loads_no_heavy_library() -> None:
     """``dubbatch --help`` starts at once."""
     heavy = {"pandas", "av", "httpx", "pydantic", "starlette", "uvicorn", "sqlite3", "rich", "yaml", "tenacity"}
-    heavy |= {"asyncio", "ssl"}
+    heavy |= {"asyncio", "ssl", "langcodes", "python_calamine", "xlsxwriter"}
     code = (
         "import sys; from dubbatch.cli.app import app; app.main(['--help'], standalone_mode=False); print(*sys.modules)"
     )

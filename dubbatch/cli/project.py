@@ -177,11 +177,11 @@ def _standard_input() -> bytes:
 
 
 def _mapped(texts: Iterable[str]) -> dict[str, str]:
-    """``Header=column``, the header with as many ``=`` as it has. Raises UsageError."""
+    """``Header=column``, the header with as many ``=`` as it has; ``Header=`` is the team's own. Raises UsageError."""
     columns = {}
     for text in texts:
         header, _, column = text.rpartition("=")
-        if not header.strip() or not is_column(column):
+        if not header.strip() or not (is_column(column) or not column.strip()):
             near = nearest_column(column)
             hint = f"did you mean {near}?" if near else "write --map 'Video File=video'"
             raise UsageError(f"--map {text!r} names no header and column of dubbatch", hint=hint)
@@ -211,7 +211,7 @@ def _toml(path: Path) -> tuple[dict[str, str | list[str]], dict[str, str]]:
     if not isinstance(columns, dict):
         raise UsageError(f"{path}: columns is a table", hint='write [columns], and below it "Video File" = "video"')
     for header, column in columns.items():
-        if not isinstance(column, str) or not is_column(column):
+        if not isinstance(column, str) or not (is_column(column) or not column.strip()):
             near = nearest_column(str(column))
             hint = f"did you mean {near}?" if near else 'write "Video File" = "video"'
             raise UsageError(f"{path}: columns: {header!r} stands for no column of dubbatch", hint=hint)

@@ -60,9 +60,9 @@ def resolve(
 ) -> Headers:
     """The meaning of ``headers``.
 
-    ``columns`` maps the team's headers to known ones; ``given`` are the headers that the manifest's
-    defaults have values for; ``place`` is where a missing column is reported. In a table, two headers
-    of one meaning are an error.
+    ``columns`` maps the team's headers to known ones, or to nothing where a known word is the team's own;
+    ``given`` are the headers that the manifest's defaults have values for; ``place`` is where a missing
+    column is reported. In a table, two headers of one meaning are an error.
     """
     mapping = {normal(header): cell.text for header, cell in columns.items()}
     every = (*headers, *given)
@@ -96,6 +96,9 @@ def mapping_problems(columns: Mapping[str, Cell], headers: Sequence[Cell]) -> It
     there |= {normal(cell.text): cell.text for cell in headers}
     given = {meaning_of(cell.text, {header: column.text for header, column in columns.items()}) for cell in headers}
     for header, cell in columns.items():
+        if not cell.text.strip():
+            # A word of ours that is the team's own: nothing is wrong with that.
+            continue
         if not is_column(cell.text):
             near = nearest_column(cell.text)
             remedy = f"did you mean {near}?" if near else f"the columns are {', '.join(KNOWN)}"

@@ -151,7 +151,10 @@ _COMPLAINTS: Mapping[str, tuple[str, str]] = {
     "reference_id": ("the reference_id is too long, or has characters that can't be sent", _NAME_REMEDY),
     "disable_active_speaker_detection": ("neither yes nor no", _YES_OR_NO),
     "model": ("the service has no such model", f"write {MODEL}, or leave the cell empty"),
-    "priority": ("the priority is not a whole number", "write a whole number; higher is sent first"),
+    "priority": (
+        "the priority is not a whole number",
+        "write a whole number, higher is sent first; or say that the column is your own: --map 'Priority='",
+    ),
     "skip": ("neither yes nor no", _YES_OR_NO),
     "minutes": (
         f"not a number of minutes above 0, up to {MINUTES_MAX:,}",

@@ -148,7 +148,7 @@ def test_the_teams_headers_are_mapped(shell: Shell, way: str) -> None:
 
 @pytest.mark.parametrize(
     ("flag", "toml"),
-    [("Film=vido", ""), ("", '[columns]\nFilm = "vido"\n')],
+    [("Film=vido", ""), ("=video", ""), ("", '[columns]\nFilm = "vido"\n')],
 )
 def test_a_mapping_to_no_column_is_a_mistake_of_the_call(shell: Shell, flag: str, toml: str) -> None:
     """It is told before anything is read, with what was meant."""

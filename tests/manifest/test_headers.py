@@ -193,3 +193,11 @@ def test_a_mapping_says_what_is_there(columns: dict[str, str], expected: list[tu
     problems = mapping_problems(cells, headers)
 
     assert [(problem.severity, problem.remedy) for problem in problems] == expected
+
+
+def test_a_word_of_ours_may_be_the_teams_own() -> None:
+    """Mapped to nothing, it means nothing here, and nothing is said of it."""
+    headers = meaning("video", "audio", "Priority", columns={"priority": ""})
+
+    assert (headers.own, headers.problems) == (("Priority",), ())
+    assert not list(mapping_problems({"priority": Cell("", PLACE)}, [Cell("Priority", PLACE)]))
