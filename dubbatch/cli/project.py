@@ -181,12 +181,23 @@ def _mapped(texts: Iterable[str]) -> dict[str, str]:
     columns = {}
     for text in texts:
         header, _, column = text.rpartition("=")
-        if not header.strip() or not (is_column(column) or not column.strip()):
-            near = nearest_column(column)
-            hint = f"did you mean {near}?" if near else "write --map 'Video File=video'"
-            raise UsageError(f"--map {text!r} names no header and column of dubbatch", hint=hint)
+        if not header.strip() or not _is_meaning(column):
+            raise UsageError(
+                f"--map {text!r} names no header and column of dubbatch",
+                hint=_likely(column) or "write --map 'Video File=video'",
+            )
         columns[header.strip()] = column.strip()
     return columns
+
+
+def _is_meaning(column: str) -> bool:
+    """Whether a header may stand for ``column``; for nothing, it is the team's own."""
+    return not column.strip() or is_column(column)
+
+
+def _likely(column: str) -> str:
+    near = nearest_column(column)
+    return f"did you mean {near}?" if near else ""
 
 
 def _sandbox_pace(resolved: Resolved) -> Settings:
@@ -211,9 +222,8 @@ def _toml(path: Path) -> tuple[dict[str, str | list[str]], dict[str, str]]:
     if not isinstance(columns, dict):
         raise UsageError(f"{path}: columns is a table", hint='write [columns], and below it "Video File" = "video"')
     for header, column in columns.items():
-        if not isinstance(column, str) or not (is_column(column) or not column.strip()):
-            near = nearest_column(str(column))
-            hint = f"did you mean {near}?" if near else 'write "Video File" = "video"'
+        if not isinstance(column, str) or not _is_meaning(column):
+            hint = _likely(str(column)) or 'write "Video File" = "video"'
             raise UsageError(f"{path}: columns: {header!r} stands for no column of dubbatch", hint=hint)
     settings = {
         key: [_word(item) for item in value] if isinstance(value, list) else _word(value) for key, value in data.items()

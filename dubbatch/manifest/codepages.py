@@ -1,8 +1,7 @@
 """Which code page a text was saved in, told by its letters.
 
 A manifest has a handful of words that are not ASCII among hundreds of paths, so statistics of whole texts
-don't help: on manifests of 1 to 5 rows this rule reads more files right than charset-normalizer
-and chardet do, and all of them from 30 rows on. Each code page is a price list: letters of one language are
+don't help. Each code page is a price list: letters of one language are
 cheap, the commonest the cheapest; what no language writes (an accented capital inside a word, a symbol between
 letters) is dear. The cheapest reading is taken; Windows-1252, by far the commonest, has a start.
 """

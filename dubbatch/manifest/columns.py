@@ -27,6 +27,8 @@ KNOWN = (
     "skip",
     "minutes",
 )
+#: What a template or pattern may name beside the team's own headers: the columns, and what is made of a row.
+FIELDS = (*KNOWN, "batch", "stem")
 #: ``audio_de``; after a colon (YAML's map of languages) the rest can be nothing but a language.
 _DUB = re.compile(r"audio\s*(?P<mark>[_: -])\s*(?P<language>[a-z][a-z0-9 _-]*)", re.IGNORECASE)
 #: A language's code, right or wrong.
@@ -105,13 +107,18 @@ def normal(header: str) -> str:
     return re.sub(r"[\s_-]+", "_", _EDGES.sub("", text).casefold())
 
 
+def looks_like_code(text: str) -> bool:
+    """Whether ``text`` stands where a language is due and has the form of its code; it may be a wrong one."""
+    return bool(_CODE.fullmatch(text))
+
+
 def _is_dub(mark: str, language: str) -> bool:
     """Whether what follows ``audio`` and the mark is meant as a language, be it right or wrong."""
     if mark == ":":
         return True
     if language.casefold() in _NO_LANGUAGES:
         return False
-    return bool(_CODE.fullmatch(language) or tag_of(re.sub(r"[_\s]+", "-", language)))
+    return looks_like_code(language) or bool(tag_of(re.sub(r"[_\s]+", "-", language)))
 
 
 def _nearest(header: str) -> str:

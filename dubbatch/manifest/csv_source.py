@@ -15,7 +15,7 @@ from itertools import islice
 from dubbatch.manifest.cells import Content, Head, Origin
 from dubbatch.manifest.encoding import decode
 from dubbatch.manifest.lines import CELL_MAX, COLUMNS_MAX, ROWS_MAX, Line
-from dubbatch.manifest.table import Grid, best_header, read_table
+from dubbatch.manifest.table import LINES_LOOKED_AT, Grid, best_header, read_table
 
 _DELIMITERS = ",;\t|"
 #: Excel's own hint; the program swallows the line, so it is no row.
@@ -24,8 +24,6 @@ _SEP_LINE = re.compile(r"\s*\"?sep=(?P<delimiter>.)\"?[ \t]*(?:\r\n|\r|\n|$)", r
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]++")
 #: Those of all columns, and one cell full of them.
 _DELIMITERS_MAX = COLUMNS_MAX + CELL_MAX
-#: Looked at to find the delimiter: a title may stand above the header.
-_LINES_TRIED = 30
 #: What keeps the zeros of an id in Excel, and what Sheets makes of a link: the text in it is meant.
 _FORMULA = re.compile(r"=(?:\"(?P<text>[^\"]*)\"|HYPERLINK\(\"(?P<link>[^\"]*)\".*\))", re.DOTALL)
 _MEND_QUOTES = "close every quotation mark, and double those inside a quoted cell"
@@ -56,7 +54,7 @@ def _sniff(text: str, delimiters: str, columns: Mapping[str, str]) -> tuple[str,
 
     def promise(delimiter: str) -> tuple[int, int]:
         # Not strict: a header with a broken quote shall be told of as what it is.
-        lines = list(islice(_lines(text, 0, delimiter, is_strict=False), _LINES_TRIED))
+        lines = list(islice(_lines(text, 0, delimiter, is_strict=False), LINES_LOOKED_AT))
         if any(line.broken == _TOO_WIDE for line in lines):
             return 0, COLUMNS_MAX
         at, score = best_header(lines, columns)

@@ -12,11 +12,11 @@ from dubbatch.errors import ManifestError
 from dubbatch.jobs import Job, Place
 from dubbatch.manifest.address import STANDARD_INPUT
 from dubbatch.manifest.cells import Cell, Content, Head, Include, Origin
-from dubbatch.manifest.columns import KNOWN
+from dubbatch.manifest.columns import FIELDS
 from dubbatch.manifest.headers import mapping_problems, resolve
 from dubbatch.manifest.output_names import DEFAULT_TEMPLATE, Template, parse_template
 from dubbatch.manifest.problems import Problem, located, shown
-from dubbatch.manifest.reading import MADE_FIELDS, PROBLEMS_MAX, Part, Reading
+from dubbatch.manifest.reading import PROBLEMS_MAX, Part, Reading
 from dubbatch.manifest.row import usable_defaults
 from dubbatch.manifest.sources import read_bytes, read_include, source_of
 from dubbatch.manifest.values import is_name
@@ -103,7 +103,7 @@ def _load(
         # Rows without any header can have nothing but problems.
         general += islice(chain.from_iterable(record.problems for record in content.records), PROBLEMS_MAX)
     general += chain.from_iterable(part.problems for part in parts)
-    reading = Reading(batch, template, own, include_hidden)
+    reading = Reading(batch, template, include_hidden)
     for part in parts:
         reading.read(part)
     jobs, problems = reading.settled(next((problem for problem in general if problem.is_error), None))
@@ -183,7 +183,7 @@ def _checked(head: Head) -> Head:
 
 def _template(text: str, own: Sequence[str], place: Place) -> tuple[Template, list[Problem]]:
     """The parsed template; where it can't be used, the default one, so that the rows are still looked at."""
-    parsed = parse_template(text, [*KNOWN, *MADE_FIELDS, *own])
+    parsed = parse_template(text, [*FIELDS, *own])
     if isinstance(parsed, Template):
         return parsed, []
     return DEFAULT_TEMPLATE, [located(parsed, place, text)]

@@ -9,7 +9,7 @@ from itertools import count
 from dubbatch.jobs import Job, Place
 from dubbatch.manifest.cells import Cell, Content
 from dubbatch.manifest.clashes import find_clashes
-from dubbatch.manifest.columns import KNOWN
+from dubbatch.manifest.columns import FIELDS
 from dubbatch.manifest.drafts import Draft, Drafter
 from dubbatch.manifest.dubs import Patterns
 from dubbatch.manifest.headers import Headers
@@ -19,8 +19,6 @@ from dubbatch.manifest.problems import Problem
 from dubbatch.manifest.row import RowReader
 from dubbatch.manifest.rules import HIDDEN_TOLD, RowRules
 
-#: Fields of a template beside the columns.
-MADE_FIELDS = ("batch", "stem")
 #: Nobody mends more at a time, and a file that is no manifest has as many as lines.
 PROBLEMS_MAX = 10_000
 
@@ -45,7 +43,6 @@ class Reading:
 
     batch: str
     template: Template
-    own: Sequence[str]
     include_hidden: bool
     _drafts: list[Draft] = field(default_factory=list)
     _problems: list[Problem] = field(default_factory=list)
@@ -67,7 +64,7 @@ class Reading:
                 part.headers,
                 self.batch,
                 self.template,
-                Patterns((*KNOWN, *MADE_FIELDS, *part.headers.own)),
+                Patterns((*FIELDS, *part.headers.own)),
                 self._positions,
             ),
             self.include_hidden,

@@ -6,7 +6,6 @@ The header is the first of the topmost lines that resembles one the most.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -14,18 +13,16 @@ from typing import NamedTuple
 
 from dubbatch.jobs import Place
 from dubbatch.manifest.cells import Cell, Content, Head, Origin, Record
-from dubbatch.manifest.columns import REQUIRED, likely_column, meaning_of
+from dubbatch.manifest.columns import REQUIRED, likely_column, looks_like_code, meaning_of
 from dubbatch.manifest.languages import tag_of
 from dubbatch.manifest.lines import Line
 from dubbatch.manifest.problems import Problem, shown
 from dubbatch.manifest.roles import MEDIUM
 
 #: Nobody writes more than that above a header.
-_LINES_ABOVE = 30
+LINES_LOOKED_AT = 30
 #: More than any number of optional columns weighs.
 _REQUIRED_WEIGHT = 100
-#: What stands where a language is due, and may be a wrong one.
-_CODE = re.compile(r"[a-z]{2}(?:[-_][a-z]{2})?", re.IGNORECASE)
 _HEADER_MAX = 80
 
 
@@ -53,7 +50,7 @@ class _Header(NamedTuple):
 
 def read_table(grid: Grid, head: Head) -> Content:
     """The headers and records of a table; ``head`` has the problems of its file."""
-    above = list(islice(grid.lines, _LINES_ABOVE))
+    above = list(islice(grid.lines, LINES_LOOKED_AT))
     header = _header(above, grid.columns)
     place = Place(str(grid.origin.path), header.line.number, sheet=grid.origin.sheet)
     if header.line.broken:
@@ -141,7 +138,7 @@ def _joined(values: Sequence[str], below: Line, columns: Mapping[str, str]) -> l
         group = first or group
         if not second:
             joined.append(first)
-        elif meaning_of(group, columns) == "audio" and (tag_of(second) or _CODE.fullmatch(second)):
+        elif meaning_of(group, columns) == "audio" and (tag_of(second) or looks_like_code(second)):
             joined.append(f"{group}:{second}")
             has_language = has_language or bool(tag_of(second))
         elif not meaning_of(first, columns) and not MEDIUM.search(second):

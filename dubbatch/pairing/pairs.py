@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 from posixpath import splitext
 from typing import NamedTuple
 
-from dubbatch.manifest.columns import KNOWN, normal
+from dubbatch.manifest.columns import FIELDS, normal
 from dubbatch.manifest.problems import Finding
 from dubbatch.manifest.roles import AUDIO_SUFFIXES, UPLOAD_SUFFIXES, VIDEO_SUFFIXES, Role, unsuitable
 from dubbatch.pairing.names import stem_of
@@ -29,7 +29,7 @@ from dubbatch.pairing.videos import Match, Videos
 #: Characters that no manifest carries from one system to the other.
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _FIELD = re.compile(r"\{(?P<name>[^{}]*)\}")
-_FIELDS = frozenset({*KNOWN, "batch", "stem"})
+_FIELDS = frozenset(FIELDS)
 
 _NO_TRACK = "no audio track is called like it"
 _NOT_WRITABLE = Finding("its name has a line break, or other characters that no manifest can carry", "rename it")

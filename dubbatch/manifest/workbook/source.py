@@ -21,7 +21,7 @@ from dubbatch.jobs import Place
 from dubbatch.manifest.cells import Content, Head, Origin
 from dubbatch.manifest.lines import Line
 from dubbatch.manifest.problems import Problem, shown
-from dubbatch.manifest.table import Grid, best_header, column_letters, is_complete, read_table
+from dubbatch.manifest.table import LINES_LOOKED_AT, Grid, best_header, column_letters, is_complete, read_table
 from dubbatch.manifest.workbook.ooxml import SAVE_AGAIN, Unusable
 from dubbatch.manifest.workbook.package import Package, Sheet
 from dubbatch.manifest.workbook.sheet_lines import SheetLines, check_merges, filled
@@ -31,8 +31,6 @@ from dubbatch.manifest.workbook.sheet_xml import SheetFacts, read_sheet
 _AREA_MAX = 20_000_000
 #: A cell beyond it lies far out, where the table is not.
 _COLUMNS_COMFORTABLE = 200
-#: No header stands further down.
-_LINES_ABOVE = 30
 _SHEETS_NAMED = 20
 _MEND_CELL = "shorten the cell"
 _NO_ROWS = "A manifest has a header with video and audio, and one row a video."
@@ -158,7 +156,7 @@ def _open(package: Package, sheet: Sheet, columns: Mapping[str, str]) -> Table |
     values = SheetLines(facts, package.relations(sheet.part), formats, package.is_1904)
     cells = _calamine(alone)
     lines = values.of(cells.iter_rows(), cells.start[1] if cells.start else 0)
-    above = list(islice(lines, _LINES_ABOVE))
+    above = list(islice(lines, LINES_LOOKED_AT))
     if not above:
         return None
     header, score = best_header(above, columns)
