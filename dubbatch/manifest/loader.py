@@ -53,6 +53,7 @@ def read_head(path: Path | Origin, data: bytes | None = None) -> Head:
     return _checked(source_of(origin, data).head(read_bytes(origin.path) if data is None else data, origin))
 
 
+@making_many()
 def load(
     path: Path | Origin,
     *,
@@ -74,30 +75,13 @@ def load(
     settings, told first; an error among them blocks every row. Raises ManifestError where the file can't be read at
     all; what can be mended is a problem.
     """
-    with making_many():
-        return _load(
-            path if isinstance(path, Origin) else Origin(path), batch, (output_template, output_template_place),
-            dict(columns or {}), expected, data, faults, include_hidden=include_hidden,
-        )  # fmt: skip
-
-
-def _load(
-    origin: Origin,
-    batch: str,
-    output_template: tuple[str, Place | None],
-    outer: Mapping[str, str],
-    expected: Collection[str],
-    data: bytes | None,
-    faults: Sequence[Problem],
-    *,
-    include_hidden: bool,
-) -> Manifest:
+    origin = path if isinstance(path, Origin) else Origin(path)
+    outer = dict(columns or {})
     source = source_of(origin, data)
     content = source.content(read_bytes(origin.path) if data is None else data, origin, outer)
     parts, unread = _parts(content, origin, outer, expected)
     own = tuple(dict.fromkeys(chain.from_iterable(part.headers.own for part in parts)))
-    text, place = output_template
-    template, template_problems = _template(text, own, place or origin.place)
+    template, template_problems = _template(output_template, own, output_template_place or origin.place)
     general = [*faults, *_checked(content.head).problems, *content.problems, *unread, *template_problems]
     if not content.headers:
         # Rows without any header can have nothing but problems.
