@@ -20,7 +20,8 @@ from dubbatch.errors import ManifestError, ServiceError
 from dubbatch.events import ignore
 from dubbatch.inputs import Inputs
 from dubbatch.ledger.ledger import Ledger, LedgerThread
-from dubbatch.manifest import Manifest
+from dubbatch.manifest import Manifest, parse_address
+from dubbatch.manifest.problems import shown
 from dubbatch.plan import Totals, totals
 from dubbatch.planner import Plan, draw_up
 from dubbatch.preview import ask_account
@@ -48,7 +49,7 @@ def command(manifest: str, form: str, **values: Any) -> int:
     except ManifestError as error:
         if form != "json":
             raise
-        _print_json(unreadable_as_json(manifest, error))
+        _print_json(unreadable_as_json(*_place(manifest), error))
         return MANIFEST
     show_warnings(project.resolved.warnings)
     plan, sums = asyncio.run(_draw_up(project, loaded))
@@ -60,6 +61,15 @@ def command(manifest: str, form: str, **values: Any) -> int:
         if loaded.errors and project.settings.on_error == "stop":
             show_stop(loaded, would=True)
     return MANIFEST if loaded.errors else OK
+
+
+def _place(manifest: str) -> tuple[str, str]:
+    """The file and the sheet that a problem of the whole names."""
+    try:
+        origin = parse_address(manifest)
+    except ManifestError:
+        return shown(manifest), ""
+    return str(origin.path), origin.sheet
 
 
 def _print_json(value: dict[str, Any]) -> None:

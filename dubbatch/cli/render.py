@@ -68,9 +68,8 @@ def show_plan(plan: Plan, sums: Totals) -> None:
     )
 
 
-def unreadable_as_json(manifest: str, error: ManifestError) -> dict[str, Any]:
+def unreadable_as_json(file: str, sheet: str, error: ManifestError) -> dict[str, Any]:
     """The same object for a manifest that can't be read at all: one problem, of the file as a whole."""
-    file, _, sheet = (shown(manifest), "", "") if "://" in manifest else manifest.partition("#")
     problem = {
         "severity": "error", "file": file, "sheet": sheet, "row": None, "column": None, "value": "",
         "message": error.message, "remedy": error.hint, "job": "",

@@ -115,6 +115,13 @@ def test_a_sheet_that_is_not_there_is_told_with_those_that_are(shell: Shell, wor
     assert "Season 2" in problem["remedy"]
 
 
+def test_a_file_with_a_hash_in_its_name_is_told_by_that_name(shell: Shell) -> None:
+    """It names a sheet only after a workbook's suffix."""
+    [problem] = plan(shell("plan", "take#2.csv", "--format", "json"))["problems"]
+
+    assert (problem["file"], problem["sheet"]) == ("take#2.csv", "")
+
+
 def test_the_sheets_of_one_workbook_are_batches_apart(shell: Shell, workbook: Path) -> None:
     """Each has its own outputs and reports, and ``status`` tells them apart."""
     for sheet in ("Season 1", "Season 2"):
