@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
+import wave
+import zlib
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -24,3 +31,48 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 
 def _state_home(factory: pytest.TempPathFactory) -> Path:
     return factory.getbasetemp() / "state"
+
+
+@pytest.fixture(scope="session")
+def make_media() -> Callable[[Path], None]:
+    """Writes a second of real media, as the suffix says (mp4, wav, mp3); each track sounds like no other."""
+
+    def make(path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_clip() if path.suffix == ".mp4" else _voice(path.name, path.suffix))
+
+    return make
+
+
+@cache
+def _clip() -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for number in range(10):
+            shade = np.full((64, 64, 3), number * 20, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(shade, format="rgb24")))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def _voice(name: str, suffix: str, rate: int = 8000) -> bytes:
+    pitch = 200 + zlib.crc32(name.encode("utf-8", "surrogateescape")) % 3000
+    sound = (np.sin(2 * np.pi * pitch * np.arange(rate) / rate) * 12000).astype("<i2")
+    file = io.BytesIO()
+    if suffix == ".wav":
+        with wave.open(file, "wb") as track:
+            track.setparams((1, 2, rate, 0, "NONE", ""))
+            track.writeframes(sound.tobytes())
+        return file.getvalue()
+    with av.open(file, "w", format="mp3") as container:
+        stream = container.add_stream("libmp3lame", rate=rate)
+        assert isinstance(stream, av.AudioStream)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(sound[None, :], format="s16", layout="mono")
+        frame.sample_rate = rate
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()

@@ -22,6 +22,8 @@ from typing import BinaryIO
 _MAX_BOXES = 100_000
 #: Bytes of sample tables that are read in all: a day of video and sound. What is beyond is taken on trust.
 _MAX_TABLES = 32 << 20
+#: Bytes of zeros at the end that are looked at.
+_MAX_PADDING = 4 << 20
 
 #: What stands at the top level, of MP4 and of the QuickTime that it comes from.
 _TOP_KINDS = frozenset(
@@ -38,6 +40,23 @@ class BoxReport:
     #: Part of a sentence for a person ("the file is cut: …"); empty if the file is whole.
     reason: str = ""
     duration_s: float | None = None
+    #: What a fragmented file says it lasts in all (mehd), in seconds; None if it doesn't say, or isn't one.
+    fragments_s: float | None = None
+
+
+#: First bytes of what is no medium that is taken here, or none at all.
+_OTHERS = {
+    b"caff": "CAF audio",
+    b".snd": "AU audio",
+    b"\x0b\x77": "AC-3 audio",
+    b"GIF8": "a GIF picture, not media",
+    b"\x89PNG": "a PNG picture, not media",
+    b"\xff\xd8\xff": "a JPEG picture, not media",
+    b"%PDF": "a PDF document, not media",
+    b"PK\x03\x04": "a ZIP archive, not media",
+    b"version https://git-lfs": "a pointer of Git LFS, not media",
+    b"\0\x05\x16\x07": "a companion that macOS makes (AppleDouble), not media",
+}
 
 
 class _DamagedError(Exception):
@@ -56,10 +75,16 @@ class _Box:
 def inspect_boxes(file: BinaryIO) -> BoxReport:
     """Walk the boxes of a seekable binary file. Never raises for what the file holds; OSError passes through."""
     size = file.seek(0, 2)
+    walk = _Walk(file, size)
     try:
-        return BoxReport(whole=True, duration_s=_Walk(file, size).run())
+        return BoxReport(whole=True, duration_s=walk.run(), fragments_s=walk.fragments_s)
     except _DamagedError as damage:
         return BoxReport(whole=False, reason=str(damage))
+
+
+def is_boxes(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` is MP4, or the QuickTime that it comes from."""
+    return head[4:8] in _TOP_KINDS
 
 
 def describe_start(head: bytes) -> str:
@@ -75,7 +100,7 @@ def describe_start(head: bytes) -> str:
         return "the file is XML, not media"
     if text.startswith((b"{", b"[")):
         return "the file is JSON, not media"
-    return ""
+    return next((f"the file is {what}" for start, what in _OTHERS.items() if head.startswith(start)), "")
 
 
 class _Walk:
@@ -86,19 +111,27 @@ class _Walk:
         self._size = size
         self._boxes_left = _MAX_BOXES
         self._table_bytes_left = _MAX_TABLES
+        self.fragments_s: float | None = None
 
     def run(self) -> float | None:
         """Duration in seconds, or None where the index doesn't say; raises _DamagedError."""
         self._check_start()
         index: _Box | None = None
         previous = b""
-        media = False
-        for box in self._children(0, self._size, "the file"):
+        media = fragmented = False
+        start = 0
+        while start < self._size:
+            # Cameras and copying tools fill up with zeros. Between fragments they stand for what never came.
+            if index and media and not fragmented and self._is_padding(start):
+                break
+            box = self._box_at(start, self._size, "the file")
+            start = box.end
             if previous == b"moof" and box.kind == b"moof":
                 raise _DamagedError(f"the fragment before byte {box.start} has no media (mdat box)")
             if box.kind == b"moov" and index is None:
                 index = box
             media = media or box.kind == b"mdat"
+            fragmented = fragmented or box.kind == b"moof"
             previous = box.kind
         if index is None:
             raise _DamagedError("the file has no index (moov box): its end is missing, or it was never finished")
@@ -112,6 +145,11 @@ class _Walk:
             raise _DamagedError(reason)
         if len(head) >= 8 and head[4:8] not in _TOP_KINDS:
             raise _DamagedError("the file is not an MP4 video")
+
+    def _is_padding(self, start: int) -> bool:
+        """Whether there is nothing but zeros from there to the end."""
+        count = self._size - start
+        return count <= _MAX_PADDING and not any(self._read(start, min(count, 8))) and not any(self._read(start, count))
 
     def _read(self, start: int, count: int) -> bytes:
         self._file.seek(start)
@@ -160,7 +198,8 @@ class _Walk:
             if box.kind == b"mvhd":
                 timescale, movie_s = self._read_header(box)
             elif box.kind == b"mvex" and timescale:
-                movie_s = self._fragments_duration(box, timescale) or movie_s
+                self.fragments_s = self._fragments_duration(box, timescale)
+                movie_s = self.fragments_s or movie_s
             elif box.kind == b"trak":
                 tracks += 1
                 self._check_track(box)

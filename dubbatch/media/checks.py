@@ -15,16 +15,12 @@ from typing import TYPE_CHECKING
 from dubbatch.errors import MediaError
 from dubbatch.media.boxes import inspect_boxes
 from dubbatch.media.duration import fits, fits_any
-from dubbatch.media.probe import Probe, describe, open_media, picture_of, sound_of
+from dubbatch.media.facts import Facts
+from dubbatch.media.probe import describe, open_media, picture_of, sound_of
+from dubbatch.media.reading import DAMAGED, NO_PICTURE, read_film, shown_size, unplayable_end
 
 if TYPE_CHECKING:
-    from av.audio.stream import AudioStream
     from av.container import InputContainer
-    from av.video.stream import VideoStream
-
-#: Pictures after the last key frame that are still decoded: some seconds of work at most.
-_MAX_TAIL = 600
-_TICKS_PER_S = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +32,9 @@ class Verdict:
     #: Whether it is a whole file at all: what is cut, empty or a web page says more of the way than of the output.
     whole: bool = True
     duration_s: float | None = None
+    #: As shown.
     width: int = 0
     height: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What reading every packet showed."""
-
-    #: Time that picture and sound cover.
-    seconds: float
-    #: Whether any picture at the start could be decoded.
-    shows: bool
-    #: Place of the last key frame in the picture's time base; None if there is none.
-    last_key: int | None
-    #: Pictures from there to the end.
-    tail: int
 
 
 def check_output(path: Path, *, durations_s: Sequence[float]) -> Verdict:
@@ -71,22 +54,26 @@ def check_output(path: Path, *, durations_s: Sequence[float]) -> Verdict:
 
 
 def _check_content(path: Path, durations_s: Sequence[float]) -> Verdict:
+    turned = 0
     try:
         with open_media(path) as container:
             held = describe(container)
-            reason = _missing(held) or _wrong_duration(held, durations_s) or _unplayable(container, held)
+            reason = _missing(held) or _wrong_duration(held, durations_s)
+            if not reason:
+                reason, turned = _unplayable(container, held)
     except MediaError as error:
         return Verdict(ok=False, reason=error.message)
-    return Verdict(ok=not reason, reason=reason, duration_s=held.duration_s, width=held.width, height=held.height)
+    width, height = shown_size(held.width, held.height, turned)
+    return Verdict(ok=not reason, reason=reason, duration_s=held.duration_s, width=width, height=height)
 
 
-def _missing(held: Probe) -> str:
+def _missing(held: Facts) -> str:
     if not held.video:
         return "the file has sound but no picture"
     return "" if held.audio else "the file has a picture but no sound"
 
 
-def _wrong_duration(held: Probe, durations_s: Sequence[float]) -> str:
+def _wrong_duration(held: Facts, durations_s: Sequence[float]) -> str:
     if held.duration_s is None:
         return "the file doesn't say how long it lasts" if durations_s else ""
     if fits_any(held.duration_s, durations_s):
@@ -95,39 +82,22 @@ def _wrong_duration(held: Probe, durations_s: Sequence[float]) -> str:
     return f"the file lasts {held.duration_s:.1f} s, the job's media {known}"
 
 
-def _unplayable(container: InputContainer, held: Probe) -> str:
-    """Read everything once, decode both ends; a decoder's refusal leaves as MediaError."""
+def _unplayable(container: InputContainer, held: Facts) -> tuple[str, int]:
+    """Why it can't be played, and how its picture is turned; a decoder's refusal leaves as MediaError.
+
+    Everything is read once, and both ends are decoded.
+    """
     picture, sound = picture_of(container), sound_of(container)
     if picture is None or sound is None:
-        return _missing(held)
-    reading = _read_packets(container, picture, sound)
-    if not reading.shows or reading.last_key is None:
-        return "no picture of the file can be decoded"
+        return _missing(held), 0
+    reading = read_film(container, picture, sound)
     promised_s = held.duration_s or 0.0
-    if reading.seconds < promised_s and not fits(reading.seconds, promised_s):
-        return f"the file promises {promised_s:.1f} s, but its media end after {reading.seconds:.1f} s"
-    if reading.tail <= _MAX_TAIL and not _decodes_from(container, picture, reading.last_key):
-        return "the last pictures of the file can't be decoded"
-    return ""
-
-
-def _read_packets(container: InputContainer, picture: VideoStream, sound: AudioStream) -> _Reading:
-    end_s, shows, last_key, tail = 0.0, False, None, 0
-    start_s = (container.start_time or 0) / _TICKS_PER_S
-    for packet in container.demux(picture, sound):
-        is_picture = packet.stream_index == picture.index
-        if is_picture and not shows:
-            shows = bool(packet.decode())
-        if packet.pts is None or packet.time_base is None:
-            continue  # the empty packet that ends a stream
-        end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-        if is_picture and packet.is_keyframe:
-            last_key, tail = packet.pts, 0
-        tail += is_picture
-    return _Reading(seconds=end_s - start_s, shows=shows, last_key=last_key, tail=tail)
-
-
-def _decodes_from(container: InputContainer, picture: VideoStream, key: int) -> bool:
-    """Whether the pictures from a key frame to the end can be decoded, and there is at least one."""
-    container.seek(key, stream=picture)
-    return sum(len(packet.decode()) for packet in container.demux(picture)) > 0
+    if not reading.shows or reading.last_key is None:
+        reason = NO_PICTURE
+    elif reading.seconds < promised_s and not fits(reading.seconds, promised_s):
+        reason = f"the file promises {promised_s:.1f} s, but its media end after {reading.seconds:.1f} s"
+    elif reading.is_damaged:
+        reason = DAMAGED
+    else:
+        reason = unplayable_end(container, picture, reading)
+    return reason, reading.turned

@@ -6,14 +6,15 @@ PyAV is imported on use: it costs some fifty milliseconds and a hundred megabyte
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from dubbatch.errors import MediaError
 from dubbatch.media.boxes import describe_start
+from dubbatch.media.facts import Facts
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -27,53 +28,44 @@ _CONTAINERS = (
     *("wav", "w64", "mp3", "aac", "flac", "ogg", "aiff"),
 )
 _OPTIONS = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "file"}
+#: Of a file that is missing or may not be read, and of a disk that fails.
+_OF_THE_SYSTEM = frozenset((errno.ENOENT, errno.EACCES, errno.EIO, errno.EISDIR))
 #: FFmpeg counts a container's time in microseconds.
 _TICKS_PER_S = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """What a media file holds. Absent streams have empty names and zeros."""
+class UnplayableError(MediaError):
+    """A file that the system reads, but no decoder; ``reason`` is the part of the message after its name."""
 
-    #: FFmpeg's name, or names, of the format, e.g. ``mov,mp4,m4a,3gp,3g2,mj2``.
-    container: str
-    #: Seconds; of an MP3 without a length in its head an estimate. None: unknown.
-    duration_s: float | None
-    #: A moving picture; the cover of a sound file is none.
-    video: bool = False
-    audio: bool = False
-    width: int = 0
-    height: int = 0
-    #: Frames in a second, on average; 0: unknown.
-    frame_rate: float = 0.0
-    video_codec: str = ""
-    audio_codec: str = ""
-    channels: int = 0
-
-
-def probe(path: Path) -> Probe:
-    """What ``path`` holds; reads the heads of its streams only, blocks, so call it in a thread.
-
-    Raises MediaError, naming the file and the reason, if it can't be read or is no media.
-    """
-    with open_media(path) as container:
-        return describe(container)
+    def __init__(self, name: str, reason: str, *, message: str = "") -> None:
+        super().__init__(message or f"{name} can't be read as media: {reason}")
+        self.reason = reason
 
 
 @contextmanager
-def open_media(path: Path) -> Iterator[InputContainer]:
-    """The opened file, closed on leaving; whatever FFmpeg reports inside the block becomes a MediaError."""
+def open_media(source: Path | BinaryIO) -> Iterator[InputContainer]:
+    """The opened file, closed on leaving; whatever FFmpeg reports inside the block becomes a MediaError.
+
+    That is an UnplayableError where the content is to blame, not the system. ``source``: a path, or
+    an object that reads and seeks; what such an object raises, passes through.
+    """
     import av
 
+    # An absolute path: FFmpeg takes the "a" of "a:b.mp4" for a protocol.
+    file = str(source.absolute()) if isinstance(source, Path) else source
+    name = str(source) if isinstance(source, Path) else "the file"
     opened = False
     try:
-        # An absolute path: FFmpeg takes the "a" of "a:b.mp4" for a protocol.
-        with av.open(str(path.absolute()), options=_OPTIONS, metadata_errors="replace") as container:
+        with av.open(file, "r", options=_OPTIONS, metadata_errors="replace") as container:
             opened = True
             yield container
     except (av.FFmpegError, OSError) as error:
-        reason = "part of it is damaged" if opened else _reason(path, error)
-        raise MediaError(f"{path} can't be read as media: {reason}") from error
+        if isinstance(error, OSError) and (not isinstance(error, av.FFmpegError) or error.errno in _OF_THE_SYSTEM):
+            if not isinstance(source, Path):
+                raise
+            reason = error.strerror or type(error).__name__
+            raise MediaError(f"{name} can't be read as media: {reason}") from error
+        raise UnplayableError(name, "part of it is damaged" if opened else _reason(source)) from error
 
 
 def picture_of(container: InputContainer) -> VideoStream | None:
@@ -92,34 +84,43 @@ def sound_of(container: InputContainer) -> AudioStream | None:
     return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
 
 
-def describe(container: InputContainer) -> Probe:
-    """What an opened file holds. Raises MediaError if that is neither picture nor sound."""
+def describe(container: InputContainer) -> Facts:
+    """What an opened file holds by the heads of its streams: the length as its header tells, the size as it is stored.
+
+    Raises MediaError if that is neither picture nor sound.
+    """
     video = picture_of(container)
     audio = sound_of(container)
     if video is None and audio is None:
-        raise MediaError(f"{container.name} has neither picture nor sound that can be decoded")
+        reason = "it has neither picture nor sound that can be decoded"
+        raise UnplayableError(container.name, reason, message=f"{container.name} {reason.removeprefix('it ')}")
     duration = container.duration
-    return Probe(
+    is_boxes = "mp4" in container.format.name.split(",")
+    return Facts(
         container=container.format.name,
+        # Films from before brands are QuickTime's.
+        brand=container.metadata.get("major_brand", "qt").strip()[:8] if is_boxes else "",
         duration_s=duration / _TICKS_PER_S if duration and duration > 0 else None,
         video=video is not None,
         audio=audio is not None,
         width=video.width if video else 0,
         height=video.height if video else 0,
         frame_rate=float(video.average_rate or 0) if video else 0.0,
-        video_codec=video.codec_context.name if video else "",
-        audio_codec=audio.codec_context.name if audio else "",
+        video_codec=video.codec_context.codec.canonical_name if video else "",
+        audio_codec=audio.codec_context.codec.canonical_name if audio else "",
         channels=audio.codec_context.channels if audio else 0,
     )
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(source: Path | BinaryIO) -> str:
     """Why a file can't be opened: FFmpeg's own words are seldom the cause, the first bytes often are."""
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    try:
-        with path.open("rb") as file:
-            head = file.read(512)
-    except OSError as unreadable:
-        return unreadable.strerror or type(unreadable).__name__
+    if isinstance(source, Path):
+        try:
+            with source.open("rb") as file:
+                head = file.read(512)
+        except OSError as unreadable:
+            return unreadable.strerror or type(unreadable).__name__
+    else:
+        source.seek(0)
+        head = source.read(512)
     return describe_start(head) or "it is not a kind of media that is known, or it is damaged"

@@ -11,7 +11,13 @@ import av
 import pytest
 
 from dubbatch.errors import MediaError
-from dubbatch.media.probe import probe
+from dubbatch.media.facts import Facts
+from dubbatch.media.probe import describe, open_media
+
+
+def probe(path: Path) -> Facts:
+    with open_media(path) as container:
+        return describe(container)
 
 
 def written(folder: Path, name: str, data: bytes) -> Path:
