@@ -10,6 +10,7 @@ DubbatchError
 ├── DownloadError          an output could not be fetched this time
 │   ├── LinkExpired        ask the service for a fresh link
 │   ├── DownloadBroken     the transfer broke: go on from where it stopped
+│   │   └── HostUnreachable the host gave no answer at all
 │   ├── OutputChanged      the file changed between two parts: start anew
 │   ├── OutputTooLarge     more than any output can be: a body without end
 │   └── AddressRefused     the link leads where we don't go
@@ -83,6 +84,14 @@ class LinkExpired(DownloadError):
 
 class DownloadBroken(DownloadError):
     """The transfer broke or ended short; what came is kept and continued."""
+
+
+class HostUnreachable(DownloadBroken):
+    """The host that holds the file isn't known, refuses connections, or is silent (``timed_out``)."""
+
+    def __init__(self, message: str, *, timed_out: bool = False, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.timed_out = timed_out
 
 
 class OutputChanged(DownloadError):

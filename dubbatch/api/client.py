@@ -33,6 +33,7 @@ from dubbatch.api.credentials import Credentials
 from dubbatch.api.downloads import OutputStream, opened
 from dubbatch.api.multipart import FilePart, Form
 from dubbatch.api.network import FirstByte, Line, backend_of, proxy_of, reason
+from dubbatch.api.ranges import LOOK_S, Led, RangeReply, looked
 from dubbatch.api.wire import (
     Account,
     Page,
@@ -46,6 +47,7 @@ from dubbatch.api.wire import (
 from dubbatch.errors import (
     AddressRefused,
     DownloadBroken,
+    HostUnreachable,
     MediaError,
     ServiceError,
     ServiceUnreachable,
@@ -172,6 +174,18 @@ class ChamelaionClient:
         """An input that must be here to be uploaded. Raises DownloadError as ``open_output`` does."""
         return opened(partial(self._ask, check=check_input_url), url, 0, "")
 
+    async def look(self, url: str, start: int, size: int, *, led: Led) -> RangeReply:
+        """At most ``size`` bytes of an input from ``start``, and what the answer tells of the file; needs no key.
+
+        Of a server that gives no parts, the beginning: more of it, for it is not asked twice.
+
+        ``led`` is told each address before it is asked, and may raise. Raises AddressRefused, DownloadBroken
+        (HostUnreachable where there is no answer) or OutputChanged; a refusal is a reply.
+        """
+        patience_s = min(LOOK_S, self._timeout_s)
+        ask = partial(self._ask, check=check_input_url, timeout_s=patience_s)
+        return await looked(ask, url, start, size, led=led, silence_s=patience_s)
+
     async def _post(self, path: str, headers: Mapping[str, str], content: bytes | AsyncIterable[bytes]) -> Verdict:
         url = self._base_url + path
         first_byte = FirstByte()
@@ -224,20 +238,28 @@ class ChamelaionClient:
     def _retry_after_s(self, response: httpx.Response) -> float | None:
         return retry_after_s(response.headers.get("retry-after"), now=self.clock.now())
 
-    def _reason(self, exc: Exception) -> str:
-        return f"silent for {self._timeout_s:g} s" if isinstance(exc, httpx.TimeoutException) else reason(exc)
+    def _reason(self, exc: Exception, timeout_s: float | None = None) -> str:
+        silent_s = timeout_s or self._timeout_s
+        return f"silent for {silent_s:g} s" if isinstance(exc, httpx.TimeoutException) else reason(exc)
 
-    async def _ask(self, url: str, headers: Mapping[str, str], *, check: Check) -> _Reply:
+    async def _ask(
+        self, url: str, headers: Mapping[str, str], *, check: Check, timeout_s: float | None = None
+    ) -> _Reply:
         check(url, self._base_url)
+        tell, line = partial(self._reason, timeout_s=timeout_s), {"line": Line.FILES}
+        timeout = httpx.Timeout(timeout_s or self._timeout_s, pool=None)
         try:
-            request = self._http.build_request("GET", url, headers=headers, extensions={"line": Line.FILES})
+            request = self._http.build_request("GET", url, headers=headers, timeout=timeout, extensions=line)
             # Once more as httpx understood it: two parsers may take two hosts from one address.
             check(str(request.url), self._base_url)
-            return _Reply(await self._http.send(request, stream=True), self._reason)
+            return _Reply(await self._http.send(request, stream=True), tell)
         except (httpx.InvalidURL, UnicodeError) as exc:
             raise AddressRefused(f"not a web address: {shown(url)}") from exc
+        except (httpx.ConnectError, httpx.TimeoutException) as exc:
+            timed_out = isinstance(exc, httpx.TimeoutException)
+            raise HostUnreachable(f"{shown(url)}: {tell(exc)}", timed_out=timed_out) from exc
         except _BROKEN as exc:
-            raise DownloadBroken(f"{shown(url)}: {self._reason(exc)}") from exc
+            raise DownloadBroken(f"{shown(url)}: {tell(exc)}") from exc
 
 
 class _Reply:

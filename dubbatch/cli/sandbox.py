@@ -32,6 +32,7 @@ class _CannotServe(click.ClickException):
 @click.option("--key", default="sandbox", show_default=True, help="The API key that is accepted.")
 @click.option("--faults", type=click.Path(path_type=Path), help="JSON file: which calls go wrong, and how.")
 @click.option("--books", type=click.Path(path_type=Path, file_okay=False), help="Folder that outlives the sandbox.")
+@click.option("--files", type=click.Path(path_type=Path, file_okay=False), help="Folder that is served, for URLs.")
 @click.option("--concurrency", type=click.IntRange(1), default=4, show_default=True, help="Jobs processed at once.")
 @click.option(
     "--when-full", type=click.Choice(["queue", "refuse"]), default="queue", show_default=True, help="Jobs beyond that."
@@ -42,7 +43,13 @@ class _CannotServe(click.ClickException):
 @click.option("--time-scale", type=click.FloatRange(0), default=1.0, show_default=True, help="0.05: 20 times as fast.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same times.")
 def command(
-    port: int, faults: Path | None, books: Path | None, rate_window: float, when_full: Any, **values: Any
+    port: int,
+    faults: Path | None,
+    books: Path | None,
+    files: Path | None,
+    rate_window: float,
+    when_full: Any,
+    **values: Any,
 ) -> None:
     """Run the Chamelaion lip-sync service on this machine: nothing is billed, nothing leaves it.
 
@@ -54,11 +61,13 @@ def command(
     """
     try:
         settings = SandboxSettings(port=port, rate_window_s=rate_window, when_full=when_full, **values)
-        with _stop_signal() as stop, Sandbox(settings, books=books, faults=_load(faults)) as sandbox:
+        with _stop_signal() as stop, Sandbox(settings, books=books, faults=_load(faults), files=files) as sandbox:
             click.echo(f"The sandbox serves at {sandbox.base_url} (outputs at {sandbox.outputs_origin}).")
             click.echo(f"Its books are in {sandbox.folder}. Ctrl-C stops it. To use it, set:")
             click.echo(f"CHAMELAION_BASE_URL={sandbox.base_url}")
             click.echo(f"CHAMELAION_API_KEY={sandbox.key}")
+            if files is not None:
+                click.echo(f"The files of {files} are at {sandbox.files_url}/NAME.")
             while not stop.wait(_LOOK_S):
                 pass
     except UsageError as error:

@@ -6,6 +6,7 @@
 - ``contract``: who may call, what a call must look like, and the words of every refusal. ``quota``: the rate limit.
 - ``generation``: from queued to completed; ``fetch`` brings in media given by URL.
 - ``outputs``: the storage, another origin; ``links`` signs what leads there.
+- ``files``: a folder on the storage's origin, for manifests of URLs.
 - ``faults``: which call goes wrong, and how; ``disturbances`` carries it out; ``network``: how late
   calls and answers come.
 - ``posts`` and ``service``: the routes under /api; ``control``: those under /sandbox; ``account``: what all share.

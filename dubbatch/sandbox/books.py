@@ -31,6 +31,7 @@ class Kind(StrEnum):
     ME = "me"
     HEALTH = "health"
     OUTPUT = "output"
+    FILE = "file"
 
 
 class Status(StrEnum):
@@ -107,9 +108,9 @@ class Call:
 
     kind: Kind
     at: float
-    #: The id or the reference that was asked for.
+    #: The id or the reference that was asked for; of files the path.
     asked: str = ""
-    #: The Range header, of outputs.
+    #: The Range header, of outputs and files.
     range: str = ""
     #: The action of the fault that it met.
     fault: str = ""

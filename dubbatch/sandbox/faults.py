@@ -7,7 +7,7 @@ waits, what it does (``action``), and which of those calls it hits::
     {"on": ["get", "list"], "action": "answer", "status": 429, "retry_after_s": 3, "probability": 0.1}
     {"on": "output", "action": "cut", "at": 0.5, "count": 2}
 
-``on``: generate, upload, get, list, me, health, output; ``post`` stands for the first two, or a list.
+``on``: generate, upload, get, list, me, health, output, file; ``post`` stands for the first two, or a list.
 Which calls: each rule counts the calls that match its ``on`` and ``reference``. From the ``nth`` on (default 1)
 it hits ``count`` of them (default: 1 with ``nth``, else all), each with ``probability`` (default 1). The first
 rule in the list that hits a call decides about it.
@@ -16,7 +16,7 @@ Actions for every kind:
 
 - ``drop``: the connection closes without an answer
 - ``silence``: no answer, ever
-- ``slow``: the right answer, ``seconds`` late (outputs: before every 64 KiB)
+- ``slow``: the right answer, ``seconds`` late (outputs, files: before every 64 KiB)
 - ``answer``: ``status`` (default 500) with ``error`` (default: the documented text), ``retry_after_s``, and
   ``as_date`` to write that as a date
 - ``redirect``: ``status`` (default 307) to ``location``
@@ -33,6 +33,9 @@ On outputs: ``cut`` and ``short`` send the share ``at`` (default 0.5) of the byt
 Content-Length or with none; ``cut_index`` serves a file that ends there, as if it were whole, its index
 intact; ``expired`` answers 403; ``no_ranges`` ignores Range; ``changed`` serves other bytes with another
 ETag; ``empty`` no bytes at all.
+
+On files, whose ``reference`` is their path below the folder: ``cut``, ``short``, ``no_ranges`` and ``empty`` as on
+outputs; ``login`` redirects (``status``, default 302) to a page that asks for a login.
 """
 
 from __future__ import annotations
@@ -54,6 +57,7 @@ ANYWHERE = frozenset({"drop", "silence", "slow", "answer", "redirect", "html", "
 ON_REQUESTS = frozenset({"status", "no_url"})
 ON_POSTS = frozenset({"invisible", "fail"}) | ON_REQUESTS
 ON_OUTPUTS = frozenset({"cut", "short", "cut_index", "expired", "no_ranges", "changed", "empty"})
+ON_FILES = frozenset({"cut", "short", "no_ranges", "empty", "login"})
 _ALLOWED: dict[Kind, frozenset[str]] = {
     Kind.GENERATE: ANYWHERE | ON_POSTS,
     Kind.UPLOAD: ANYWHERE | ON_POSTS,
@@ -62,6 +66,7 @@ _ALLOWED: dict[Kind, frozenset[str]] = {
     Kind.ME: ANYWHERE,
     Kind.HEALTH: ANYWHERE,
     Kind.OUTPUT: ANYWHERE | ON_OUTPUTS,
+    Kind.FILE: ANYWHERE | ON_FILES,
 }
 
 

@@ -16,7 +16,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
@@ -25,6 +24,9 @@ from dubbatch.sandbox.account import Account
 from dubbatch.sandbox.books import Kind
 from dubbatch.sandbox.disturbances import CutShort, Dribbled, disturb, error_response
 from dubbatch.sandbox.faults import Rule
+from dubbatch.sandbox.journal import Journal
+
+NO_KEYS = error_response(400, "an API key does not belong here")
 
 
 class Outputs:
@@ -33,14 +35,13 @@ class Outputs:
     def __init__(self, account: Account) -> None:
         self._account = account
 
-    def app(self) -> Starlette:
-        return Starlette(routes=[Route("/outputs/{id}.mp4", self._serve)])
+    def routes(self) -> list[Route]:
+        return [Route("/outputs/{id}.mp4", self._serve)]
 
     async def _serve(self, request: HttpRequest) -> Response:
         journal, now = self._account.journal, self._account.clock.now()
-        if "authorization" in request.headers or "x-api-key" in request.headers:
-            journal.leak(now, request.url.path)
-            return error_response(400, "an API key does not belong here")
+        if is_leak(request, journal, now):
+            return NO_KEYS
         request_id = request.path_params["id"]
         known = journal.books.requests.get(request_id)
         rule = self._account.faults.choose(Kind.OUTPUT, known.reference if known else "")
@@ -62,10 +63,7 @@ class Outputs:
             case "empty":
                 return Response(b"", media_type="video/mp4")
             case "no_ranges":
-                _forget_ranges(request)
-                response = await _whole(path)
-                response.headers["accept-ranges"] = "none"
-                return response
+                return without_ranges(request, await _whole(path))
             case "changed":
                 return await _whole(await asyncio.to_thread(_changed, path))
             case "cut_index":
@@ -85,8 +83,19 @@ def _etag(path: Path, _mtime_ns: int) -> str:
         return f'"{hashlib.file_digest(file, "sha256").hexdigest()[:32]}"'
 
 
-def _forget_ranges(request: HttpRequest) -> None:
+def is_leak(request: HttpRequest, journal: Journal, now: float) -> bool:
+    """Whether the call carries a key, which is then in the books."""
+    leaks = "authorization" in request.headers or "x-api-key" in request.headers
+    if leaks:
+        journal.leak(now, request.url.path)
+    return leaks
+
+
+def without_ranges(request: HttpRequest, whole: FileResponse) -> FileResponse:
+    """The whole file, whatever part of it was asked for."""
     request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
+    whole.headers["accept-ranges"] = "none"
+    return whole
 
 
 def _changed(path: Path) -> Path:

@@ -38,6 +38,7 @@ from dubbatch.sandbox.clock import Clock
 from dubbatch.sandbox.control import Control, changed
 from dubbatch.sandbox.disturbances import TRANSPORT
 from dubbatch.sandbox.faults import Faults
+from dubbatch.sandbox.files import Files
 from dubbatch.sandbox.journal import Journal
 from dubbatch.sandbox.links import Links
 from dubbatch.sandbox.network import Network
@@ -49,17 +50,25 @@ HOST = "127.0.0.1"
 #: A client's idle connection is kept for so long; much less would break POSTs that set out just then.
 _KEEP_ALIVE_S = 75
 _STOP_S = 2
+#: A page in a browser could otherwise reach the service, and the files, under a name that it made lead here.
+_HOSTS = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
 
 
 class Sandbox:
     """The service on loopback, as a context manager. Its methods may be called from any thread."""
 
     def __init__(
-        self, settings: SandboxSettings | None = None, *, books: Path | None = None, faults: Faults | None = None
+        self,
+        settings: SandboxSettings | None = None,
+        *,
+        books: Path | None = None,
+        faults: Faults | None = None,
+        files: Path | None = None,
     ) -> None:
-        """``books``: the folder that outlives the sandbox; None: one that doesn't."""
+        """``books``: the folder that outlives the sandbox; None: one that doesn't. ``files``: a folder to serve."""
         self._settings = settings or SandboxSettings()
         self._given_books = books
+        self._files = files
         self._faults = faults or Faults()
         self._closing = ExitStack()
         self._thread: threading.Thread | None = None
@@ -70,6 +79,8 @@ class Sandbox:
     base_url: str
     #: Where the outputs are: another origin.
     outputs_origin: str
+    #: Where the files are, if any are served: ``http://127.0.0.1:PORT/files``, on the outputs' origin.
+    files_url: str
     #: The books' folder.
     folder: Path
 
@@ -83,7 +94,7 @@ class Sandbox:
         return Books.load(self.folder)
 
     def __enter__(self) -> Self:
-        """Raises UsageError if a port is taken, or the books are in use."""
+        """Raises UsageError if a port is taken, the books are in use, or the files' folder is none."""
         with ExitStack() as opened:
             self._open(opened)
             self._closing = opened.pop_all()
@@ -117,10 +128,13 @@ class Sandbox:
         if self._given_books is None:
             self._given_books = Path(opened.enter_context(TemporaryDirectory(prefix="dubbatch-sandbox-")))
         self.folder = self._given_books
+        if self._files is not None and not self._files.is_dir():
+            raise UsageError(f"{self._files} is no folder", hint="--files takes the folder whose files are served")
         api = opened.enter_context(_listen(self._settings.port))
         storage = opened.enter_context(_listen_for_outputs(self._settings))
         self.base_url = f"{_origin(api)}/api"
         self.outputs_origin = _origin(storage)
+        self.files_url = f"{self.outputs_origin}/files"
         journal = Journal(self.folder)
         opened.callback(journal.close)
         links = Links(journal.secret, self.outputs_origin)
@@ -146,7 +160,7 @@ class Sandbox:
     def _run(self, sockets: list[socket.socket]) -> None:
         self._server = uvicorn.Server(
             uvicorn.Config(
-                _by_port(self._app(), Outputs(self._account).app(), sockets[1].getsockname()[1]),
+                _by_port(self._app(), self._storage(), sockets[1].getsockname()[1]),
                 http=_Connection,
                 ws="none",
                 lifespan="on",
@@ -172,10 +186,12 @@ class Sandbox:
             Mount("/api", routes=Service(self._account).routes(), middleware=[network]),
             Mount("/sandbox", routes=Control(self._account).routes()),
         ]
-        # A page in a browser could otherwise reach the service under a name that it made lead here.
-        hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
         handlers = {HTTPException: answer_error, Exception: answer_error}
-        return Starlette(routes=routes, middleware=[hosts], exception_handlers=handlers, lifespan=self._lifespan)
+        return Starlette(routes=routes, middleware=[_HOSTS], exception_handlers=handlers, lifespan=self._lifespan)
+
+    def _storage(self) -> Starlette:
+        files = [] if self._files is None else Files(self._account, self._files).routes()
+        return Starlette(routes=[*Outputs(self._account).routes(), *files], middleware=[_HOSTS])
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
