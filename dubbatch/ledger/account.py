@@ -62,6 +62,10 @@ class AccountTable:
         """(created_at, finished_at) of the latest attempts that ended well, as the server tells them."""
         return [(row["created_at"], row["finished_at"]) for row in self._db.all("usual_times")]
 
+    def history(self) -> list[tuple[str, str, float | None]]:
+        """(started, finished, seconds of media if known) of the latest attempts that ended well."""
+        return [(row["started_at"], row["finished_at"], row["length_s"]) for row in self._db.all("history")]
+
     def remember_usual(self, usual_s: float) -> None:
         self._db.run("remember_usual", usual_s=usual_s)
 

@@ -8,9 +8,10 @@ is settled before it may be sent again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from dubbatch.errors import LedgerError
 from dubbatch.jobs import ACCEPTED, LIVE, Attempt, JobRecord, JobState, Outcome, Send
@@ -20,6 +21,29 @@ from dubbatch.ledger.rows import attempt_from_row, attempt_to_row, send_from_row
 
 #: Which of several attempts for identical work is best: finished before running before unsure.
 _SERVING = (JobState.COMPLETED, *sorted(LIVE, key=list(JobState).index, reverse=True))
+
+
+def _always() -> bool:
+    return True
+
+
+class Spent(NamedTuple):
+    """What one job's attempts count in a budget."""
+
+    job: str
+    #: Seconds, as far as they are known.
+    length_s: float
+
+
+class Lengths(NamedTuple):
+    """Seconds of media of one batch."""
+
+    #: Of the attempts whose outputs are here: as they were known when they were sent.
+    estimated_s: float
+    #: Of the same, as the outputs last.
+    actual_s: float
+    #: Of what is still to be sent, as far as known.
+    pending_s: float
 
 
 class AttemptTable:
@@ -79,11 +103,47 @@ class AttemptTable:
         """How many attempts of each job the service accepted."""
         return {row["job"]: row["n"] for row in self._db.all("attempt_counts", batch=batch)}
 
-    def begin_send(self, record: JobRecord, attempt: Attempt, now: float, *, redo: bool = False) -> int | None:
+    def spent(self, batch: str) -> list[Spent]:
+        """What each job of a batch has bought, or may have bought; jobs without are left out."""
+        return [Spent(row["job"], row["length_s"]) for row in self._db.all("spent", batch=batch)]
+
+    def spent_in_all(self, batch: str) -> float:
+        """Seconds that all jobs of a batch have bought, or may have."""
+        row = self._db.one("spent_in_all", batch=batch)
+        return float(row["length_s"]) if row else 0.0
+
+    def inherited(self, batch: str) -> list[Attempt]:
+        """What was bought, or may have been, for these very jobs under another batch's name."""
+        return [attempt_from_row(row) for row in self._db.all("inherited", batch=batch)]
+
+    def spent_unknown(self, batch: str) -> int:
+        """How many attempts a batch has bought whose length nobody knows yet."""
+        row = self._db.one("spent_unknown", batch=batch)
+        return int(row["n"]) if row else 0
+
+    def lengths(self, batch: str) -> Lengths:
+        """How long what a batch has bought was taken to be, and is."""
+        row = self._db.one("compared_lengths", batch=batch)
+        pending = self._db.one("pending_length", batch=batch)
+        return Lengths(
+            estimated_s=float(row["estimated_s"]) if row else 0.0,
+            actual_s=float(row["actual_s"]) if row else 0.0,
+            pending_s=float(pending["length_s"]) if pending else 0.0,
+        )
+
+    def begin_send(
+        self,
+        record: JobRecord,
+        attempt: Attempt,
+        now: float,
+        *,
+        redo: bool = False,
+        is_affordable: Callable[[], bool] = _always,
+    ) -> int | None:
         """Commit that a POST of ``attempt`` is about to leave; the send's number.
 
-        None: nothing is to be sent, because the attempt, or identical work, is at the service already;
-        the job follows it.
+        None: nothing is to be sent, because the attempt, or identical work, is at the service already (the
+        job follows it), or because it is not affordable: asked last, in the same transaction.
         """
         with self._db.atomic():
             known = self.get(attempt.reference)
@@ -100,6 +160,8 @@ class AttemptTable:
                 self.attach(record, twin)
                 if redo:
                     self.fulfil_redo(record, twin)
+                return None
+            if not is_affordable():
                 return None
             self._put(replace(attempt, state=JobState.SUBMITTING))
             self._jobs.change(record, JobState.SUBMITTING, reference=attempt.reference)

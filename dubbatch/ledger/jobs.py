@@ -96,6 +96,14 @@ class JobTable:
         row = self._db.one("count_pending", batch=batch)
         return int(row["n"]) if row else 0
 
+    def unserved(self, batch: str) -> Iterator[JobRecord]:
+        """As ``pending``, with the rows that a run is not to send: what was bought for them is money, too."""
+        return self._paged("unserved_after", batch=batch)
+
+    def count_unserved(self, batch: str) -> int:
+        row = self._db.one("count_unserved", batch=batch)
+        return int(row["n"]) if row else 0
+
     def _paged(self, query: str, **values: Value) -> Iterator[JobRecord]:
         """A query's rows after a position and an id, page after page: an OFFSET would walk over all before it."""
         position, job = -1, ""
@@ -113,9 +121,13 @@ class JobTable:
         rows = self._db.all("job_ids", batch=batch)
         return {row["id"]: bool(row["present"]) for row in rows if row["id"] not in ids}
 
-    def by_turn(self, batch: str, limit: int, offset: int = 0) -> list[JobRecord]:
-        """The jobs to send, ``offset`` of them left out: priority, then longest media, then the manifest's order."""
-        return [record_from_row(row) for row in self._db.all("jobs_by_turn", batch=batch, limit=limit, offset=offset)]
+    def by_turn(self, batch: str, limit: int, offset: int = 0, *, left_s: float | None = None) -> list[JobRecord]:
+        """The jobs to send, ``offset`` of them left out: priority, then longest media, then the manifest's order.
+
+        ``left_s``: no longer ones than so many seconds, but for what identical work serves; None: of any length.
+        """
+        rows = self._db.all("jobs_by_turn", batch=batch, limit=limit, offset=offset, left_s=left_s)
+        return [record_from_row(row) for row in rows]
 
     def following(self, reference: str) -> list[JobRecord]:
         """The jobs, of any batch, that this attempt serves."""
@@ -158,10 +170,36 @@ class JobTable:
         if state is not record.state:
             self._changes.append(JobChanged(record.batch, record.job.id, record.state, state, error, hint))
 
-    def replan(self, record: JobRecord, fingerprint: str, length_s: float | None) -> JobRecord:
+    def replan(self, anew: JobRecord) -> JobRecord:
         """A pending job's file is not what it was when the row was planned: it is other work now."""
-        self._db.run("replan_job", batch=record.batch, id=record.job.id, fingerprint=fingerprint, length_s=length_s)
-        return replace(record, fingerprint=fingerprint, length_s=length_s, reference="")
+        self._db.run(
+            "replan_job",
+            batch=anew.batch,
+            id=anew.job.id,
+            fingerprint=anew.fingerprint,
+            length_s=anew.length_s,
+            video_key=anew.video_key,
+            audio_key=anew.audio_key,
+            warnings="\n".join(anew.warnings),
+        )
+        return replace(anew, reference="")
+
+    def hold(self, record: JobRecord, *, error: str, hint: str) -> None:
+        """A cap keeps this pending job from being sent, until it is released or planned again."""
+        self._db.run("hold_job", batch=record.batch, id=record.job.id, error=error, hint=hint)
+
+    def release_same(self, record: JobRecord) -> None:
+        """Rows of the same work need no minutes of their own any more."""
+        self._db.run("release_same", batch=record.batch, fingerprint=record.fingerprint)
+
+    def release_held(self, batch: str) -> int:
+        """What a cap held back may be tried again: something was bought that cost nothing after all. How many."""
+        return self._db.run("release_held", batch=batch)
+
+    def held(self, batch: str) -> tuple[int, float]:
+        """How many jobs a cap holds back, and their seconds."""
+        row = self._db.one("held_jobs", batch=batch)
+        return (row["n"], row["length_s"] or 0.0) if row else (0, 0.0)
 
     def carry(self, reference: str, state: JobState, *, error: str = "", hint: str = "") -> None:
         """Hand an attempt's new state on to the jobs that it serves; pending lets go of them."""
@@ -194,6 +232,9 @@ def _planned_row(record: JobRecord) -> dict[str, Value]:
         "reference": record.reference,
         "priority": job.priority,
         "length_s": record.length_s,
+        "video_key": record.video_key,
+        "audio_key": record.audio_key,
+        "warnings": "\n".join(record.warnings),
         "row": job_to_json(job),
         "error": record.error,
         "hint": record.hint,

@@ -125,5 +125,5 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         raise LedgerError(
             f"the ledger's folder {folder} can't be made: {error.strerror}",
-            hint="make room and its parent writable, or name another place with --ledger; nothing was sent",
+            hint="make room, see that its parent is writable, or name another place with --ledger; nothing was sent",
         ) from error

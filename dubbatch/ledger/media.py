@@ -1,4 +1,4 @@
-"""Hashes and durations of local media, valid as long as path, size, time and inode stay the same."""
+"""What was found of media: of local files while path, size, time and inode stay the same; of addresses for a while."""
 
 from __future__ import annotations
 
@@ -15,10 +15,24 @@ class KnownMedia:
     mtime_ns: int
     inode: int
     sha256: str
-    #: None: could not be read as media.
-    duration_s: float | None
     #: By which an upload proves that it is this content; empty: a dubbatch that had none has read the file.
     checksum: str = ""
+    #: What a look at it found, as JSON; empty: it was only hashed.
+    facts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAddress:
+    """What a look at a web address found. ``address`` names the file: it has no signature in it."""
+
+    address: str
+    #: Seconds since the epoch.
+    looked_at: float
+    #: Empty, None: the host did not tell.
+    etag: str
+    size: int | None
+    #: As JSON.
+    facts: str
 
 
 class MediaTable:
@@ -37,10 +51,24 @@ class MediaTable:
             mtime_ns=media.mtime_ns,
             inode=media.inode,
             sha256=media.sha256,
-            duration_s=media.duration_s,
             checksum=media.checksum,
+            facts=media.facts,
         )
 
     def forget(self, path: Path) -> None:
         """What is remembered of a file turned out to be wrong: it is read again."""
         self._db.run("forget_media", path=str(path))
+
+    def at(self, address: str) -> KnownAddress | None:
+        row = self._db.one("web_media", address=address)
+        return KnownAddress(**dict(row)) if row else None
+
+    def put_address(self, known: KnownAddress) -> None:
+        self._db.run(
+            "put_web_media",
+            address=known.address,
+            looked_at=known.looked_at,
+            etag=known.etag,
+            size=known.size,
+            facts=known.facts,
+        )

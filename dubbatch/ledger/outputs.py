@@ -23,6 +23,7 @@ class PartRow:
     #: Of the whole content, once it has passed the checks: only its name is missing then.
     sha256: str = ""
     duration_s: float | None = None
+    warning: str = ""
 
 
 class OutputTable:
@@ -89,6 +90,7 @@ class OutputTable:
             etag=part.etag,
             sha256=part.sha256,
             duration_s=part.duration_s,
+            warning=part.warning,
         )
 
     def drop_part(self, part: Path) -> None:

@@ -21,6 +21,13 @@ SELECT created_at, finished_at FROM attempts INDEXED BY attempts_finished
 WHERE state = 'completed' AND finished_at <> '' AND created_at <> ''
 ORDER BY finished_at DESC LIMIT 50;
 
+-- name: history
+-- The same with how long their media were: the service's own times, without what it let them wait.
+SELECT coalesce(nullif(started_at, ''), created_at) AS started_at, finished_at, length_s
+FROM attempts INDEXED BY attempts_finished
+WHERE state = 'completed' AND finished_at <> '' AND created_at <> ''
+ORDER BY finished_at DESC LIMIT 200;
+
 -- name: put_request
 INSERT INTO requests (request_id, reference, status, created_at) VALUES (:request_id, :reference, :status, :created_at)
 ON CONFLICT (request_id) DO UPDATE SET reference = :reference, status = :status, created_at = :created_at;
@@ -57,11 +64,14 @@ SELECT * FROM batches WHERE manifest = :manifest ORDER BY started_at DESC LIMIT 
 UPDATE jobs SET present = 0, selected = 0 WHERE batch = :batch;
 
 -- name: put_job
-INSERT INTO jobs (batch, id, position, present, selected, state, fingerprint, reference, priority, length_s, row, error, hint)
-VALUES (:batch, :id, :position, 1, :selected, :state, :fingerprint, :reference, :priority, :length_s, :row, :error, :hint)
+INSERT INTO jobs (batch, id, position, present, selected, state, fingerprint, reference, priority, length_s, row, error, hint,
+                  video_key, audio_key, warnings)
+VALUES (:batch, :id, :position, 1, :selected, :state, :fingerprint, :reference, :priority, :length_s, :row, :error, :hint,
+        :video_key, :audio_key, :warnings)
 ON CONFLICT (batch, id) DO UPDATE SET
   position = :position, present = 1, selected = :selected, state = :state, fingerprint = :fingerprint,
-  reference = :reference, priority = :priority, length_s = :length_s, row = :row, error = :error, hint = :hint;
+  reference = :reference, priority = :priority, length_s = :length_s, row = :row, error = :error, hint = :hint,
+  video_key = :video_key, audio_key = :audio_key, warnings = :warnings, held = 0;
 
 -- name: job
 SELECT * FROM jobs WHERE batch = :batch AND id = :id;
@@ -85,6 +95,17 @@ SELECT * FROM jobs
 WHERE batch = :batch AND 1 - present = 0 AND (position, id) > (:position, :id) AND state = 'pending' AND selected = 1
 ORDER BY position, id LIMIT :limit;
 
+-- name: unserved_after
+-- What no attempt is known to serve, also of rows that this run does not send; a page, as above.
+SELECT * FROM jobs
+WHERE batch = :batch AND 1 - present = 0 AND (position, id) > (:position, :id)
+  AND state IN ('pending', 'skipped', 'blocked') AND reference = '' AND fingerprint <> ''
+ORDER BY position, id LIMIT :limit;
+
+-- name: count_unserved
+SELECT count(*) AS n FROM jobs
+WHERE batch = :batch AND 1 - present = 0 AND state IN ('pending', 'skipped', 'blocked') AND reference = '' AND fingerprint <> '';
+
 -- name: count_pending
 SELECT count(*) AS n FROM jobs WHERE batch = :batch AND state = 'pending' AND present = 1 AND selected = 1;
 
@@ -92,10 +113,29 @@ SELECT count(*) AS n FROM jobs WHERE batch = :batch AND state = 'pending' AND pr
 SELECT id, present FROM jobs WHERE batch = :batch ORDER BY 1 - present, position, id;
 
 -- name: jobs_by_turn
--- Who is sent next (design, section 6, "Order"). A row that left the manifest is never sent.
+-- Who is sent next (design, section 6, "Order"). A row that left the manifest is never sent, one held by a cap not now.
+-- Under a cap of the batch, only what fits into the seconds that are left; and what identical work serves, for nothing.
 SELECT * FROM jobs
-WHERE batch = :batch AND state = 'pending' AND present = 1 AND selected = 1
+WHERE batch = :batch AND state = 'pending' AND held = 0 AND present = 1 AND selected = 1
+  AND (:left_s IS NULL OR length_s IS NULL OR length_s <= :left_s
+       OR EXISTS (SELECT 1 FROM attempts WHERE attempts.fingerprint = jobs.fingerprint
+                  AND attempts.state IN ('submitting', 'unsure', 'queued', 'processing', 'stalled', 'completed')))
 ORDER BY priority DESC, length_s DESC, position LIMIT :limit OFFSET :offset;
+
+-- name: hold_job
+UPDATE jobs SET held = 1, error = :error, hint = :hint WHERE batch = :batch AND id = :id AND state = 'pending';
+
+-- name: release_same
+-- Identical work is on its way now: it serves these for nothing.
+UPDATE jobs SET held = 0, error = '', hint = ''
+WHERE batch = :batch AND state = 'pending' AND held = 1 AND fingerprint = :fingerprint;
+
+-- name: release_held
+UPDATE jobs SET held = 0, error = '', hint = '' WHERE batch = :batch AND state = 'pending' AND held = 1;
+
+-- name: held_jobs
+SELECT count(*) AS n, sum(length_s) AS length_s FROM jobs
+WHERE batch = :batch AND state = 'pending' AND held = 1 AND present = 1 AND selected = 1;
 
 -- name: jobs_following
 SELECT * FROM jobs WHERE reference = :reference AND reference <> '' ORDER BY batch, position;
@@ -105,7 +145,8 @@ SELECT * FROM jobs WHERE reference = :reference AND reference <> '' ORDER BY bat
 SELECT * FROM jobs INDEXED BY jobs_by_turn WHERE batch = :batch AND state = 'completed' ORDER BY position LIMIT :limit;
 
 -- name: change_job
-UPDATE jobs SET state = :state, error = :error, hint = :hint, reference = :reference WHERE batch = :batch AND id = :id;
+UPDATE jobs SET state = :state, error = :error, hint = :hint, reference = :reference, held = 0
+WHERE batch = :batch AND id = :id;
 
 -- name: state_counts
 SELECT state, count(*) AS n FROM jobs WHERE batch = :batch AND present = 1 AND selected >= :selected GROUP BY state;
@@ -157,14 +198,59 @@ WHERE (fingerprint = :fingerprint OR stem = :stem) AND state IN ('pending', 'fai
               AND (outcome IS NULL OR outcome = 'unknown'))
 ORDER BY reference;
 
+-- name: spent
+-- What each job of a batch has bought, or may have: what was accepted or adopted, and what no answer has come for yet.
+-- Where a length was not known then, what is known now; the index has all the rest.
+SELECT job, total(coalesce(length_s,
+    (SELECT max(duration_s) FROM outputs WHERE outputs.reference = attempts.reference AND verdict = 'good'),
+    (SELECT jobs.length_s FROM jobs WHERE jobs.batch = attempts.batch AND jobs.id = attempts.job))) AS length_s
+FROM attempts WHERE batch = :batch AND (request_id <> '' OR state IN ('submitting', 'unsure')) GROUP BY job;
+
+-- name: spent_in_all
+-- The same, summed up.
+SELECT total(coalesce(length_s,
+    (SELECT max(duration_s) FROM outputs WHERE outputs.reference = attempts.reference AND verdict = 'good'),
+    (SELECT jobs.length_s FROM jobs WHERE jobs.batch = attempts.batch AND jobs.id = attempts.job))) AS length_s
+FROM attempts WHERE batch = :batch AND (request_id <> '' OR state IN ('submitting', 'unsure'));
+
+-- name: inherited
+-- What was bought for these very jobs under another batch's name.
+SELECT bought.* FROM jobs
+JOIN attempts AS bought ON bought.fingerprint = jobs.fingerprint AND bought.job = jobs.id AND bought.batch <> :batch
+  AND (bought.request_id <> '' OR bought.state IN ('submitting', 'unsure'))
+WHERE jobs.batch = :batch AND jobs.fingerprint <> '';
+
+-- name: spent_unknown
+-- Attempts that are bought, and whose length nobody knows yet.
+SELECT count(*) AS n FROM attempts
+WHERE batch = :batch AND (request_id <> '' OR state IN ('submitting', 'unsure')) AND length_s IS NULL
+  AND NOT EXISTS (SELECT 1 FROM outputs WHERE outputs.reference = attempts.reference AND duration_s IS NOT NULL
+                  AND verdict = 'good')
+  AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.batch = attempts.batch AND jobs.id = attempts.job AND length_s IS NOT NULL);
+
+-- name: compared_lengths
+-- Of what a batch has bought for rows that are still there, and has on disk: what it was taken to last when it was sent, and what came. A damaged
+-- file may claim to be endless.
+SELECT total(attempts.length_s) AS estimated_s, total(came.duration_s) AS actual_s FROM attempts
+JOIN (SELECT reference, max(duration_s) AS duration_s FROM outputs
+      WHERE batch = :batch AND verdict = 'good' AND duration_s IS NOT NULL GROUP BY reference) AS came
+  ON came.reference = attempts.reference
+WHERE attempts.batch = :batch AND attempts.length_s < 1e9 AND came.duration_s < 1e9
+  AND EXISTS (SELECT 1 FROM jobs WHERE jobs.reference = attempts.reference AND jobs.reference <> '' AND jobs.present = 1);
+
+-- name: pending_length
+SELECT total(length_s) AS length_s FROM jobs
+WHERE batch = :batch AND state = 'pending' AND present = 1 AND selected = 1 AND length_s < 1e9;
+
 -- name: put_attempt
 INSERT INTO attempts (reference, stem, n, batch, job, fingerprint, state, request_id, created_at, started_at, finished_at,
-                      error, hint, output)
+                      error, hint, output, length_s)
 VALUES (:reference, :stem, :n, :batch, :job, :fingerprint, :state, :request_id, :created_at, :started_at, :finished_at,
-        :error, :hint, :output)
+        :error, :hint, :output, :length_s)
 ON CONFLICT (reference) DO UPDATE SET
   batch = :batch, job = :job, fingerprint = :fingerprint, state = :state, request_id = :request_id, created_at = :created_at,
-  started_at = :started_at, finished_at = :finished_at, error = :error, hint = :hint, output = :output;
+  started_at = :started_at, finished_at = :finished_at, error = :error, hint = :hint, output = :output,
+  length_s = coalesce(:length_s, length_s);
 
 -- name: put_send
 INSERT INTO sends (reference, started) VALUES (:reference, :started);
@@ -190,11 +276,11 @@ SELECT job, count(*) AS n FROM (
 ) GROUP BY job;
 
 -- name: put_output
-INSERT INTO outputs (path, batch, job, reference, version, sha256, size, duration_s, verdict)
-VALUES (:path, :batch, :job, :reference, :version, :sha256, :size, :duration_s, :verdict)
+INSERT INTO outputs (path, batch, job, reference, version, sha256, size, duration_s, verdict, warning)
+VALUES (:path, :batch, :job, :reference, :version, :sha256, :size, :duration_s, :verdict, :warning)
 ON CONFLICT (path) DO UPDATE SET
   batch = :batch, job = :job, reference = :reference, version = :version, sha256 = :sha256, size = :size,
-  duration_s = :duration_s, verdict = :verdict;
+  duration_s = :duration_s, verdict = :verdict, warning = :warning;
 
 -- name: move_output
 UPDATE outputs SET path = :path, version = :version WHERE path = :from_path;
@@ -214,10 +300,10 @@ SELECT * FROM outputs WHERE batch = :batch AND job = :job AND reference = :refer
 ORDER BY verdict = 'suspect', version LIMIT 1;
 
 -- name: put_part
-INSERT INTO parts (path, batch, reference, etag, sha256, duration_s)
-VALUES (:path, :batch, :reference, :etag, :sha256, :duration_s)
+INSERT INTO parts (path, batch, reference, etag, sha256, duration_s, warning)
+VALUES (:path, :batch, :reference, :etag, :sha256, :duration_s, :warning)
 ON CONFLICT (path) DO UPDATE SET
-  batch = :batch, reference = :reference, etag = :etag, sha256 = :sha256, duration_s = :duration_s;
+  batch = :batch, reference = :reference, etag = :etag, sha256 = :sha256, duration_s = :duration_s, warning = :warning;
 
 -- name: part
 SELECT * FROM parts WHERE path = :path;
@@ -229,19 +315,29 @@ SELECT * FROM parts WHERE batch = :batch ORDER BY path;
 DELETE FROM parts WHERE path = :path;
 
 -- name: media
-SELECT * FROM media WHERE path = :path;
+SELECT path, size, mtime_ns, inode, sha256, checksum, facts FROM media WHERE path = :path;
 
 -- name: put_media
-INSERT INTO media (path, size, mtime_ns, inode, sha256, duration_s, checksum)
-VALUES (:path, :size, :mtime_ns, :inode, :sha256, :duration_s, :checksum)
+-- What was found of other bytes under that name holds no more.
+INSERT INTO media (path, size, mtime_ns, inode, sha256, checksum, facts)
+VALUES (:path, :size, :mtime_ns, :inode, :sha256, :checksum, :facts)
 ON CONFLICT (path) DO UPDATE SET
-  size = :size, mtime_ns = :mtime_ns, inode = :inode, sha256 = :sha256, duration_s = :duration_s, checksum = :checksum;
+  size = :size, mtime_ns = :mtime_ns, inode = :inode, sha256 = :sha256, checksum = :checksum, facts = :facts;
+
+-- name: web_media
+SELECT * FROM web_media WHERE address = :address;
+
+-- name: put_web_media
+INSERT INTO web_media (address, looked_at, etag, size, facts) VALUES (:address, :looked_at, :etag, :size, :facts)
+ON CONFLICT (address) DO UPDATE SET looked_at = :looked_at, etag = :etag, size = :size, facts = :facts;
 
 -- name: forget_media
 DELETE FROM media WHERE path = :path;
 
 -- name: replan_job
-UPDATE jobs SET fingerprint = :fingerprint, length_s = :length_s, reference = '' WHERE batch = :batch AND id = :id;
+UPDATE jobs SET fingerprint = :fingerprint, length_s = :length_s, video_key = :video_key, audio_key = :audio_key,
+  warnings = :warnings, reference = ''
+WHERE batch = :batch AND id = :id;
 
 -- name: put_redo
 INSERT INTO redos (batch, job, asked_at) VALUES (:batch, :job, :asked_at) ON CONFLICT DO NOTHING;

@@ -67,6 +67,9 @@ def record_from_row(row: Row) -> JobRecord:
         present=bool(row["present"]),
         selected=bool(row["selected"]),
         length_s=row["length_s"],
+        video_key=row["video_key"],
+        audio_key=row["audio_key"],
+        warnings=tuple(row["warnings"].splitlines()),
     )
 
 

@@ -277,9 +277,10 @@ def test_a_file_that_changed_since_the_plan_makes_other_work(
 ) -> None:
     """The same row, still pending."""
     (record,) = begin([make_record("a", length_s=1.0)])
-    replanned = ledger.jobs.replan(record, "other work", 2.0)
+    other = replace(record, fingerprint="other work", length_s=2.0, video_key="v", audio_key="a", warnings=("odd",))
+    replanned = ledger.jobs.replan(other)
 
-    assert replanned == replace(record, fingerprint="other work", length_s=2.0)
+    assert replanned == other
     assert ledger.jobs.get("b", "a") == replanned
 
 

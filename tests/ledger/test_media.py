@@ -11,11 +11,11 @@ from dubbatch.ledger.media import KnownMedia
 
 def test_a_file_is_remembered_by_its_path_and_the_newest_look_counts(ledger: Ledger) -> None:
     """Sizes and times of any size a file system may tell."""
-    known = KnownMedia(Path("/media/ä b.mp4"), 5 << 40, 1_900_000_000_123_456_789, 2**62, "00ff", None)
+    known = KnownMedia(Path("/media/ä b.mp4"), 5 << 40, 1_900_000_000_123_456_789, 2**62, "00ff")
     ledger.media.put(known)
     assert ledger.media.get(known.path) == known
 
-    newer = replace(known, sha256="11", duration_s=2.5, checksum="22")
+    newer = replace(known, sha256="11", checksum="22", facts="{}")
     ledger.media.put(newer)
 
     assert ledger.media.get(known.path) == newer
@@ -24,7 +24,7 @@ def test_a_file_is_remembered_by_its_path_and_the_newest_look_counts(ledger: Led
 
 def test_what_turned_out_to_be_wrong_is_forgotten(ledger: Ledger) -> None:
     """The file is read again then."""
-    known = KnownMedia(Path("/media/a.mp4"), 1, 2, 3, "00ff", 1.0)
+    known = KnownMedia(Path("/media/a.mp4"), 1, 2, 3, "00ff")
     ledger.media.put(known)
     ledger.media.forget(known.path)
     ledger.media.forget(known.path)

@@ -89,7 +89,7 @@ def fill(connection: sqlite3.Connection, numbers: range) -> None:
             )
         if is_home:
             connection.execute(
-                "INSERT INTO outputs VALUES (?, 'b', ?, ?, 0, '', 1, 1.0, 'good')",
+                "INSERT INTO outputs VALUES (?, 'b', ?, ?, 0, '', 1, 1.0, 'good', '')",
                 (f"/out/{number}.mp4", f"job-{number}", f"ref-{number}"),
             )
     connection.execute("COMMIT")
@@ -98,7 +98,7 @@ def fill(connection: sqlite3.Connection, numbers: range) -> None:
 def steps_of(connection: sqlite3.Connection, sql: str) -> int:
     """How many steps a query takes for job number 4, which is at the service."""
     given = {"batch": "b", "id": "job-4", "job": "job-4", "reference": "ref-4", "stem": "stem-4"}
-    values = {"limit": 50, "offset": 0, "fingerprint": "work-4", **given}
+    values = {"limit": 50, "offset": 0, "left_s": None, "fingerprint": "work-4", **given}
     steps = 0
 
     def count() -> int:
