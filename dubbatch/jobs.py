@@ -146,6 +146,11 @@ class Job:
     blocked: str = ""
     #: What a person can do about it. Nothing of the work: two jobs that differ in it are the same.
     remedy: str = field(default="", compare=False)
+    #: What is odd about its row, in words for a person; nothing of the work either.
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    #: Where the cells of video and audio stand; None: as the job. The ledger doesn't keep it: the manifest has it.
+    video_place: Place | None = field(default=None, compare=False)
+    audio_place: Place | None = field(default=None, compare=False)
 
     @property
     def is_upload(self) -> bool:
@@ -178,6 +183,8 @@ class Attempt:
     hint: str = ""
     #: Name of the output inside the output directory when the attempt was sent.
     output: str = ""
+    #: Longer of video and audio in seconds, as far as it was known when it was sent: what it counts in a budget.
+    length_s: float | None = None
 
 
 class Outcome(StrEnum):
@@ -220,8 +227,13 @@ class JobRecord:
     present: bool = True
     #: Whether the latest run was asked for it (``--only``).
     selected: bool = True
-    #: Longer of video and audio in seconds; None: not known.
+    #: Longer of video and audio in seconds, measured or as the team states it; None: not known.
     length_s: float | None = None
+    #: How video and audio count in the fingerprint, to tell which of them has changed; empty: not known.
+    video_key: str = ""
+    audio_key: str = ""
+    #: What is odd about its media, in words for a person; nothing that kept it from being sent.
+    warnings: tuple[str, ...] = ()
 
 
 class OutputVerdict(StrEnum):
@@ -246,3 +258,5 @@ class Output:
     size: int
     duration_s: float | None
     verdict: OutputVerdict = OutputVerdict.GOOD
+    #: What is odd about it, in words for a person; nothing that makes it worthless.
+    warning: str = ""

@@ -17,12 +17,19 @@ from typing import Any
 
 from dubbatch.errors import UsageError
 from dubbatch.forms import (
+    Cap,
+    Price,
+    Tolerance,
     one_of,
     parse_bool,
+    parse_cap,
+    parse_minutes,
     parse_path,
     parse_pause,
+    parse_price,
     parse_slots,
     parse_text,
+    parse_tolerance,
     whole_number,
 )
 
@@ -120,6 +127,29 @@ class Settings:
     max_time_s: float | None = _option(
         "max_time", parse_pause, None, "After this long send no more; what runs stays at the service.", "TIME"
     )
+    max_minutes: Cap | None = _option(
+        "max_minutes", parse_minutes, None, "Media minutes that this batch may buy in all.", "MINUTES"
+    )
+    max_minutes_by: tuple[Cap, ...] = _option(
+        "max_minutes_by",
+        parse_cap,
+        (),
+        "Media minutes for one value of a column, or for each. Repeatable.",
+        "COLUMN[=VALUE]:MINUTES",
+        is_many=True,
+    )
+    price_per_minute: Price | None = _option(
+        "price_per_minute", parse_price, None, "What a media minute costs you, to see money beside minutes.", "PRICE"
+    )
+    probe_urls: bool = _option("probe_urls", parse_bool, True, "Look at media behind web addresses before sending.")
+    length_tolerance: Tolerance = _option(
+        "length_tolerance",
+        parse_tolerance,
+        Tolerance(part=0.05),
+        "By how much the lengths of video and audio may differ: 5%, or 2s.",
+        "SHARE|TIME",
+    )
+    strict: bool = _option("strict", parse_bool, False, "Let warnings block their jobs, as errors do.")
     on_error: str = _option(
         "on_error", one_of("stop", "skip"), "stop", "With bad rows: stop and send nothing, or skip them.", "stop|skip"
     )
@@ -161,6 +191,11 @@ class Settings:
         "sandbox", parse_bool, False, "Against the sandbox: free, no key, its own ledger and folder.", scope=Scope.FLAG
     )
     yes: bool = _option("yes", parse_bool, False, "Don't ask before sending.", scope=Scope.FLAG)
+
+    @property
+    def caps(self) -> tuple[Cap, ...]:
+        """All that bounds what the batch may buy, the whole batch's first."""
+        return (*filter(None, (self.max_minutes,)), *self.max_minutes_by)
 
 
 #: Field of Settings -> its option, in the order of their declaration.

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dubbatch.errors import UsageError
-from dubbatch.forms import parse_bool, parse_duration
+from dubbatch.forms import Cap, Price, Tolerance, parse_bool, parse_duration
 from dubbatch.settings import (
     DEFAULT_BASE_URL,
     OPTIONS,
@@ -42,6 +42,12 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "attempts": ("1", 1),
     "transfers": ("8", 8),
     "max_time_s": ("2h", 7200.0),
+    "max_minutes": ("90.5", Cap(90.5)),
+    "max_minutes_by": ("language=de:30", (Cap(30.0, "language", "de"),)),
+    "price_per_minute": ("0.12 EUR", Price(0.12, "EUR")),
+    "probe_urls": ("no", False),
+    "length_tolerance": ("10%", Tolerance(part=0.1)),
+    "strict": ("yes", True),
     "on_error": ("SKIP", "skip"),
     "report": ("r.csv", (HERE / "r.csv",)),
     "progress": ("off", False),

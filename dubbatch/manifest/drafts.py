@@ -89,6 +89,8 @@ class Drafter:
             skip=values.skip,
             columns=row.columns,
             place=row.place,
+            video_place=row.cells["video"].place if "video" in row.cells else None,
+            audio_place=dub.cell.place,
         )
         return Draft(
             job,

@@ -20,6 +20,7 @@ from dubbatch.manifest.reading import PROBLEMS_MAX, Part, Reading
 from dubbatch.manifest.row import usable_defaults
 from dubbatch.manifest.sources import read_bytes, read_include, source_of
 from dubbatch.manifest.values import is_name
+from dubbatch.manifest.warned import with_warnings
 from dubbatch.memory import making_many
 
 
@@ -92,7 +93,7 @@ def load(
         reading.read(part)
     jobs, problems = reading.settled(next((problem for problem in general if problem.is_error), None))
     problems += _no_jobs(jobs, [*general, *problems], content.place)
-    return Manifest(origin, batch, tuple(jobs), (*general, *problems), own)
+    return Manifest(origin, batch, tuple(with_warnings(jobs, problems)), (*general, *problems), own)
 
 
 def _parts(

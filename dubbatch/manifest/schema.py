@@ -41,6 +41,13 @@ _NO = ("false", "no", "0")
 _DUB_PATTERN = "^[Aa][Uu][Dd][Ii][Oo]\\s*[_: -]\\s*[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*$"
 #: Of a language among the keys of an audio map: what can be a tag, in any spelling that is understood.
 _TAG_PATTERN = "^\\s*(?:[A-Za-z]{2,3}|[IiXx](?=[_\\s-]))(?:[_\\s-]+[A-Za-z0-9]{1,8})*\\s*$"
+#: Of media; a cap of none would hold back everything.
+_MINUTES: Schema = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": "^\\s*[0-9]+(?:[.,][0-9]+)?\\s*$"},
+    ]
+}
 _VALUE: Schema = {"$ref": "#/definitions/value"}
 _NOTHING: Schema = {"anyOf": [{"type": "null"}, {"type": "array", "maxItems": 0}]}
 
@@ -225,14 +232,30 @@ def _setting(option: Option, default: Any, report_suffixes: Collection[str]) -> 
         forms = [{"type": "string", "pattern": f"\\.(?:{suffixes})\\s*$"}]
     if option.is_many:
         forms.append({"type": "array", "items": {"anyOf": list(forms)}})
+    if option.name == "max_minutes_by":
+        forms.append(_caps())
     schema: Schema = {"description": option.help, "anyOf": forms}
     if default is not None and not option.is_many:
         schema["default"] = default if isinstance(default, (bool, int)) else shown_value(default)
     return schema
 
 
+def _caps() -> Schema:
+    """``language: {de: 30}``, or ``language: 30``: of each."""
+    by_value = {"type": "object", "additionalProperties": _MINUTES}
+    return {"type": "object", "additionalProperties": {"anyOf": [_MINUTES, by_value]}}
+
+
 def _forms(option: Option, word: str) -> list[Schema]:
     """What a setting may be where its help says ``word``: in capitals the name of a form, else the word itself."""
+    if word == "MINUTES":
+        return list(_MINUTES["anyOf"])
+    if word == "SHARE":
+        return [{"type": "string", "pattern": "^\\s*[0-9]+(?:[.,][0-9]+)?\\s*%\\s*$"}]
+    if option.name == "max_minutes_by":
+        return [{"type": "string", "pattern": ":\\s*[0-9]+(?:[.,][0-9]+)?\\s*$"}]
+    if option.name == "price_per_minute":
+        return [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "[0-9]"}]
     takes_zero = _takes(option, "0")
     if word.islower():
         return [{"enum": [word]}, {"type": "string", "pattern": f"^\\s*{_any_case(word)}\\s*$"}]

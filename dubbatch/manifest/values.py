@@ -158,7 +158,7 @@ _COMPLAINTS: Mapping[str, tuple[str, str]] = {
     "skip": ("neither yes nor no", _YES_OR_NO),
     "minutes": (
         f"not a number of minutes above 0, up to {MINUTES_MAX:,}",
-        "write a number such as 2.5, or leave it empty",
+        "write a number such as 2.5 or 2,5, or 0:02:30, or leave it empty",
     ),
 }
 

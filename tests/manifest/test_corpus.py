@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -102,13 +103,18 @@ def said(problems: Sequence[Problem]) -> str:
 
 
 @pytest.mark.parametrize("name", COMMAND_CASES)
-def test_the_command_tells_the_same(name: str) -> None:
+def test_the_command_tells_the_same(name: str, tmp_path: Path, make_media: Callable[[Path], None]) -> None:
+    """With real media in place of the corpus' words: it looks into them."""
+    folder = Path(shutil.copytree(CORPUS, tmp_path / "corpus"))
+    for path in (folder / "media").iterdir():
+        if path.suffix in (".mp4", ".wav", ".mp3") and path.is_file() and path.stat().st_size:
+            make_media(path)
     case = expected(name)
     where = "-" if case.get("stdin") else address(case)
     command = [sys.executable, "-m", "dubbatch", "plan", where, "--format", "json", *case.get("options", [])]
     env = {key: value for key, value in os.environ.items() if not key.startswith(("DUBBATCH", "CHAMELAION"))}
     piped = (CORPUS / case["file"]).read_bytes() if case.get("stdin") else b""
-    done = subprocess.run(command, cwd=CORPUS, env=env, input=piped, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=folder, env=env, input=piped, capture_output=True, timeout=60, check=False)
     plan = json.loads(done.stdout)
     if "error" in case:
         assert case["error"] in json.dumps(plan["problems"], ensure_ascii=False)

@@ -24,6 +24,9 @@ _HOLDER = "x-"
 #: The key of an include that has the table's path, the preferred one first.
 _FILE_KEYS = ("file", "table", "path")
 _INCLUDE_KEYS = (*_FILE_KEYS, "sheet", "defaults", "columns")
+#: Settings that may be a list; and the one that may be a map: column: {value: minutes}, or column: minutes.
+_LISTS = frozenset(option.name for option in OPTIONS.values() if option.is_many)
+_CAPS = "max_minutes_by"
 _SETTINGS = frozenset(option.name for option in OPTIONS.values() if option.scope is Scope.ANYWHERE)
 
 #: Key -> the key as it stands there, and its value.
@@ -100,13 +103,27 @@ def _head(origin: Origin, top: _Map, before: tuple[Problem, ...]) -> Head:
     for key, value in _map(top, "settings", problems):
         if isinstance(value, Cell):
             settings[key.text] = value
-        elif key.text == "report" and isinstance(value, ListNode):
+        elif key.text == _CAPS and isinstance(value, MapNode):
+            settings[key.text] = tuple(_caps(value, problems))
+        elif key.text in _LISTS and isinstance(value, ListNode):
             cells = tuple(item for item in value.items if isinstance(item, Cell))
             settings[key.text] = cells
             problems += [not_single(key, item) for item in value.items if not isinstance(item, Cell)]
         else:
             problems.append(not_single(key, value))
     return Head(origin, batch, settings, tuple(problems))
+
+
+def _caps(node: MapNode, problems: list[Problem]) -> Iterator[Cell]:
+    """The caps of a map, as the texts that stand for them elsewhere."""
+    for column, value in checked(node, problems):
+        pairs = checked(value, problems) if isinstance(value, MapNode) else ((None, value),)
+        for name, minutes in pairs:
+            if not isinstance(minutes, Cell):
+                problems.append(not_single(name or column, minutes))
+                continue
+            what = f"{column.text}={name.text}" if name else column.text
+            yield Cell(f"{what}:{minutes.text}", minutes.place)
 
 
 def _includes(top: _Map, rows: Rows) -> Iterator[Include]:
