@@ -14,6 +14,7 @@ from pathlib import Path
 from dubbatch.errors import DiskError
 from dubbatch.events import BatchStarted, EventHook, Level, Notice
 from dubbatch.jobs import LIVE, JobState
+from dubbatch.ledger.attempts import Lengths
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.ledger.lock import is_locked
@@ -47,6 +48,9 @@ class Batch:
         return cls(manifest.batch, manifest.origin.resolved, manifest.columns, ledger, output_dir, reports)
 
 
+_NO_LENGTHS = Lengths(0.0, 0.0, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """How a run ended. ``counts`` are of the jobs that it was asked for, whatever run did them."""
@@ -57,6 +61,7 @@ class RunResult:
     output_dir: Path
     reports: tuple[Path, ...]
     removed: tuple[str, ...] = ()
+    lengths: Lengths = _NO_LENGTHS
 
 
 def tell_start(batch: str, counts: Mapping[JobState, int], hook: EventHook) -> None:
@@ -130,7 +135,8 @@ def _is_written(path: Path, ledger: Ledger, name: str, now: str, stop: Stop) -> 
 def result_of(name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledger, stop: Stop) -> RunResult:
     """Where the batch stands now."""
     counts = ledger.jobs.counts(name, selected_only=True)
-    return RunResult(name, counts, tuple(stop.reasons), output_dir, reports, tuple(ledger.jobs.removed(name)))
+    removed = tuple(ledger.jobs.removed(name))
+    return RunResult(name, counts, tuple(stop.reasons), output_dir, reports, removed, ledger.attempts.lengths(name))
 
 
 def is_finished(batch: Batch, ledger: Ledger) -> bool:

@@ -26,6 +26,15 @@ class BatchStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Inspected:
+    """So many jobs' media have been looked at, before anything is sent."""
+
+    batch: str
+    jobs: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobChanged:
     """A job's new state is in the ledger."""
 
@@ -79,7 +88,7 @@ class Notice:
     job: str = ""
 
 
-Event = BatchStarted | JobChanged | Sent | Transferred | Pace | Notice
+Event = BatchStarted | Inspected | JobChanged | Sent | Transferred | Pace | Notice
 EventHook = Callable[[Event], None]
 
 

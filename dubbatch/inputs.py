@@ -1,4 +1,4 @@
-"""What goes into a job: its media, hashed (with a memory) and measured, and the fingerprint of the work.
+"""What goes into a job: its media, hashed (with a memory), and the fingerprint of the work.
 
 A local file counts by its content. Its hash is remembered by path, size, time and inode, so
 that a nightly run over a thousand files reads none of them again.
@@ -19,7 +19,6 @@ from dubbatch.jobs import Job, Media
 from dubbatch.ledger.ledger import LedgerThread
 from dubbatch.ledger.media import KnownMedia
 from dubbatch.media.hashing import FileStamp, digests_of, stamp_of
-from dubbatch.media.probe import probe
 
 #: Files read at once: more than the cores, because some wait for the disk.
 _AT_ONCE = min(8, (os.cpu_count() or 1) + 1)
@@ -27,17 +26,11 @@ _AT_ONCE = min(8, (os.cpu_count() or 1) + 1)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A job's fingerprint and how long its media are, in seconds; None: not known."""
+    """A job's fingerprint, and what it is made of besides the options: how video and audio count in it."""
 
     fingerprint: str
-    video_s: float | None
-    audio_s: float | None
-
-    @property
-    def length_s(self) -> float | None:
-        """The longer of the two: what the service bills."""
-        known = [length for length in (self.video_s, self.audio_s) if length is not None]
-        return max(known, default=None)
+    video_key: str
+    audio_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +43,7 @@ class Measured:
 
 
 class Inputs:
-    """Looks at local media. URLs count by their address and have no known length."""
+    """Reads local media. URLs count by their address."""
 
     def __init__(self, ledger: LedgerThread) -> None:
         self._ledger = ledger
@@ -101,34 +94,25 @@ class Inputs:
         stamp = await asyncio.to_thread(stamp_of, path)
         if known is not None and known.checksum and FileStamp(known.size, known.mtime_ns, known.inode) == stamp:
             return known
-        media = await asyncio.to_thread(_read, path, stamp)
+        digests = await asyncio.to_thread(digests_of, path)
+        # What was found of the same bytes still holds: a copied or touched file is not looked at again.
+        facts = known.facts if known is not None and known.sha256 == digests.sha256 else ""
+        media = KnownMedia(path, stamp.size, stamp.mtime_ns, stamp.inode, digests.sha256, digests.checksum, facts)
         await self._ledger(self._ledger.ledger.media.put, media)
         return media
 
 
 def _work(job: Job, video: KnownMedia | None, audio: KnownMedia | None) -> Work:
     """``video`` and ``audio``: what is known of a local file; None for a URL."""
-    return Work(
-        identity.fingerprint(
-            _key(job.video, video),
-            _key(job.audio, audio),
-            disable_active_speaker_detection=job.disable_active_speaker_detection,
-            # The service sees a model in uploads only, so elsewhere it is no part of the work.
-            model=job.model if job.is_upload else "",
-        ),
-        video.duration_s if video else None,
-        audio.duration_s if audio else None,
+    video_key, audio_key = _key(job.video, video), _key(job.audio, audio)
+    fingerprint = identity.fingerprint(
+        video_key,
+        audio_key,
+        disable_active_speaker_detection=job.disable_active_speaker_detection,
+        # The service sees a model in uploads only, so elsewhere it is no part of the work.
+        model=job.model if job.is_upload else "",
     )
-
-
-def _read(path: Path, stamp: FileStamp) -> KnownMedia:
-    digests = digests_of(path)
-    try:
-        duration_s = probe(path).duration_s
-    except MediaError:
-        # Whether a file is fit to be sent is for the checks to say; its identity does not hang on it.
-        duration_s = None
-    return KnownMedia(path, stamp.size, stamp.mtime_ns, stamp.inode, digests.sha256, duration_s, digests.checksum)
+    return Work(fingerprint, video_key, audio_key)
 
 
 def _key(media: Media, known: KnownMedia | None) -> str:

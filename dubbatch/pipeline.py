@@ -32,8 +32,9 @@ from dubbatch.batch import (
     row_of,
     tell_start,
 )
+from dubbatch.budget import Budget
 from dubbatch.errors import DubbatchError, KeyRefused
-from dubbatch.events import EventHook, Level, Notice
+from dubbatch.events import EventHook, Inspected, Level, Notice
 from dubbatch.inputs import Inputs
 from dubbatch.jobs import Job
 from dubbatch.ledger.jobs import BatchRow
@@ -41,10 +42,13 @@ from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.ledger.lock import batch_lock
 from dubbatch.listing import Listing
 from dubbatch.memory import give_back
+from dubbatch.outlook import Outlook, outlook
 from dubbatch.pacing.holders import Holders
 from dubbatch.pacing.permits import Permits
 from dubbatch.pacing.slots import Slots
 from dubbatch.planner import Plan, draw_up
+from dubbatch.preflight.examination import Checks
+from dubbatch.preflight.inspector import open_inspector
 from dubbatch.run import Run
 from dubbatch.scheduler.lookup import LookUp
 from dubbatch.scheduler.poster import Poster
@@ -57,10 +61,10 @@ from dubbatch.stop import Stop, StopReason
 from dubbatch.tracker.downloader import Downloader
 from dubbatch.tracker.poller import Poller
 
-Confirm = Callable[[Plan], bool]
+Confirm = Callable[[Plan, Outlook], bool]
 
 
-def always(plan: Plan) -> bool:
+def always(plan: Plan, coming: Outlook) -> bool:
     return True
 
 
@@ -104,16 +108,18 @@ async def _begin(
 ) -> RunResult | None:
     """Record the plan; how the run ends, where there is nothing to do or it is not wanted."""
     ledger = thread.ledger
-    plan = await draw_up(
-        jobs,
-        batch=batch.name,
-        output_dir=batch.output_dir,
-        ledger=thread,
-        inputs=Inputs(thread),
-        attempts=settings.attempts,
-        only=settings.only,
-    )
-    if not confirm(plan):
+    async with open_checks(batch.name, service.base_url, settings, thread, hook) as checks:
+        plan = await draw_up(
+            jobs,
+            batch=batch.name,
+            output_dir=batch.output_dir,
+            ledger=thread,
+            inputs=Inputs(thread),
+            attempts=settings.attempts,
+            only=settings.only,
+            checks=checks,
+        )
+    if not confirm(plan, await thread(outlook, plan, batch.name, ledger, settings)):
         return RunResult(batch.name, {}, (), batch.output_dir, ())
     if not service.credentials and needs_key(plan, ledger):
         hint = "set CHAMELAION_API_KEY, or try it free with --sandbox; nothing was sent"
@@ -162,15 +168,18 @@ async def _carry_out(
     tell_start(batch.name, counts, hook)
     if has_work(counts, batch.name, ledger):
         check_places(batch, ledger)
-        async with open_run(batch.name, batch.output_dir, service, settings, thread, hook, stop) as run:
-            work = asyncio.ensure_future(_work(run, service, fetched_folder(batch.ledger, batch.name)))
+        async with (
+            open_run(batch.name, batch.output_dir, service, settings, thread, hook, stop) as run,
+            open_checks(batch.name, service.base_url, settings, thread, hook) as checks,
+        ):
+            work = asyncio.ensure_future(_work(run, service, fetched_folder(batch.ledger, batch.name), checks))
             with stopping_on_signals(stop, work):
                 await _to_the_end(work, stop)
     notice_missing(batch.name, ledger, hook)
     return finish(batch.name, batch.output_dir, batch.reports, ledger, stop)
 
 
-async def _work(run: Run, service: Service, fetched: Path) -> None:
+async def _work(run: Run, service: Service, fetched: Path, checks: Checks) -> None:
     """The stages side by side; each ends when those before it have ended and its own work is done."""
     account = await run.ledger(run.books.account.get)
     settings, log = run.settings, service.permit_log()
@@ -189,6 +198,8 @@ async def _work(run: Run, service: Service, fetched: Path) -> None:
         run,
         lookup=lookup,
         inputs=inputs,
+        checks=checks,
+        budget=Budget(settings.caps, run.books, run.batch),
         poster=Poster(run, inputs, fetched),
         permits=permits,
         slots=slots,
@@ -252,6 +263,32 @@ async def _stop_in_time(run: Run) -> None:
         f"--max-time: {run.settings.max_time_s:g} s are over",
         "what runs stays at the service; run again to go on",
     )
+
+
+@asynccontextmanager
+async def open_checks(
+    batch: str,
+    base_url: str,
+    settings: Settings,
+    thread: LedgerThread,
+    hook: EventHook,
+    *,
+    is_watchful: bool = False,
+) -> AsyncIterator[Checks]:
+    """What looks at the media of a batch before they are sent, as its settings say; ``base_url`` is the service's.
+
+    ``is_watchful``: as in Checks.
+    """
+    async with open_inspector(
+        thread, base_url, probe_urls=settings.probe_urls, tolerance=settings.length_tolerance
+    ) as inspector:
+        yield Checks(
+            inspector=inspector,
+            is_strict=settings.strict,
+            must_know_length=bool(settings.caps),
+            is_watchful=is_watchful,
+            tell=lambda done, of: hook(Inspected(batch, done, of)),
+        )
 
 
 @asynccontextmanager

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 
-from dubbatch.jobs import LIVE, Attempt, Job, JobRecord, JobState
+from dubbatch.api.addresses import shown
+from dubbatch.jobs import LIVE, Attempt, Job, JobRecord, JobState, Media
+from dubbatch.manifest.problems import Finding
 
 
 class Action(StrEnum):
@@ -58,27 +61,35 @@ class Planned:
 
 
 def decide(
-    batch: str, job: Job, fingerprint: str, known: Known, *, length_s: float | None = None, selected: bool = True
+    batch: str,
+    job: Job,
+    fingerprint: str,
+    known: Known,
+    *,
+    keys: tuple[str, str] = ("", ""),
+    selected: bool = True,
 ) -> Planned:
     """The plan for one row. ``fingerprint`` is empty where its media can't be read (the job is blocked then).
 
-    ``selected``: whether this run was asked for it.
+    ``keys``: how its video and its audio count in the fingerprint. ``selected``: whether this run was asked for it.
     """
+    before = known.record
+    is_same_work = before is not None and before.fingerprint == fingerprint and bool(fingerprint)
+    # A row that is not to be dubbed, or was not asked for, gets nothing of what another row has bought.
+    twin = known.twin if selected and not job.skip and not job.blocked else None
+    serving = next((attempt for attempt in (known.own, twin) if _is_worth(attempt, known.own)), None)
+    kept = before.warnings if before is not None and is_same_work else ()
 
     def planned(
         action: Action, state: JobState, reason: str, *, reference: str = "", error: str = "", hint: str = ""
     ) -> Planned:
         record = JobRecord(
             batch=batch, job=job, state=state, fingerprint=fingerprint, reference=reference, error=error, hint=hint,
-            selected=selected, length_s=length_s,
+            selected=selected, length_s=_known_length_s(before if is_same_work else None, serving, job),
+            video_key=keys[0], audio_key=keys[1], warnings=_distinct(job.warnings, kept),
         )  # fmt: skip
         return Planned(record, action, reason)
 
-    before = known.record
-    is_same_work = before is not None and before.fingerprint == fingerprint and bool(fingerprint)
-    # A row that is not to be dubbed, or was not asked for, gets nothing of what another row has bought.
-    twin = known.twin if selected and not job.skip and not job.blocked else None
-    serving = next((attempt for attempt in (known.own, twin) if _is_worth(attempt, known.own)), None)
     if known.redo and not job.blocked and not job.skip and not _is_live(known.own):
         return planned(Action.REDO, JobState.PENDING, "asked for with redo")
     if known.own is not None and known.another_try and not job.blocked and not job.skip:
@@ -100,8 +111,45 @@ def decide(
         hint = job.remedy or "mend the row and run again"
         return planned(Action.BLOCKED, JobState.BLOCKED, job.blocked, error=job.blocked, hint=hint)
     if before is not None and before.fingerprint and not is_same_work:
-        return planned(Action.CHANGED, JobState.PENDING, "video, audio or options are not what was sent before")
+        return planned(Action.CHANGED, JobState.PENDING, "; ".join(_changes(before, job, keys)) or _SOMETHING_CHANGED)
     return planned(Action.NEW, JobState.PENDING, "not sent yet")
+
+
+def _distinct(*warnings: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(chain.from_iterable(warnings)))
+
+
+def _known_length_s(before: JobRecord | None, serving: Attempt | None, job: Job) -> float | None:
+    """How long a job's media are by what was known before anybody looks at them again."""
+    if before is not None and before.length_s is not None:
+        return before.length_s
+    if serving is not None and serving.length_s is not None:
+        return serving.length_s
+    return length_of(None, None, job.minutes).seconds
+
+
+_SOMETHING_CHANGED = "video, audio or options are not what was sent before"
+
+
+def _changes(before: JobRecord, job: Job, keys: tuple[str, str]) -> Iterator[str]:
+    """What makes a row other work than it was, as far as can be told."""
+    was = before.job
+    media = (("video", was.video, job.video), ("audio", was.audio, job.audio))
+    for (role, old, new), old_key, new_key in zip(media, (before.video_key, before.audio_key), keys, strict=True):
+        if old_key and old_key == new_key:
+            continue
+        if (old.path, old.url) != (new.path, new.url):
+            yield f"the {role} is {_named(new)}, it was {_named(old)}"
+        elif old_key:
+            yield f"the content of the {role} {_named(new)} has changed"
+    if was.disable_active_speaker_detection != job.disable_active_speaker_detection:
+        yield f"disable_active_speaker_detection is {'on' if job.disable_active_speaker_detection else 'off'} now"
+    if was.model != job.model and job.is_upload:
+        yield f"the model is {job.model or 'the default one'}, it was {was.model or 'the default one'}"
+
+
+def _named(media: Media) -> str:
+    return shown(media.text) or "none"
 
 
 def _go_on(before: JobRecord, known: Known) -> tuple[Action, JobState, str]:
@@ -163,21 +211,10 @@ def twins_within(planned: Iterable[Planned]) -> list[Planned]:
     return result
 
 
-def _urgency(entry: Planned) -> tuple[int, float, int]:
+def urgency(entry: Planned) -> tuple[int, float, int]:
     """The order in which jobs are sent (design, section 6)."""
     job = entry.record.job
     return -job.priority, -(entry.record.length_s or 0.0), job.position
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What a plan comes to. ``minutes`` of what is to be sent, as far as known; ``eta_s`` at best."""
-
-    jobs: int
-    to_send: int
-    minutes: float
-    unknown_minutes: int
-    eta_s: float
 
 
 def minutes_of(record: JobRecord) -> float | None:
@@ -187,28 +224,51 @@ def minutes_of(record: JobRecord) -> float | None:
     return record.job.minutes
 
 
-#: What a job is taken to need before this account's own times are known ("most take 1 to 3 minutes", api.md).
-_USUAL_S = 120.0
-#: Concurrent jobs before the account's own number is known (design, section 6).
-_SLOTS = 4
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long a job's media are: of video and audio the longer, which is what the service bills."""
+
+    #: None: nothing is known.
+    seconds: float | None
+    #: Whether it is that of both. What one of them lasts is an estimate: the other may be longer.
+    is_known: bool
 
 
-def totals(
-    planned: Sequence[Planned],
+def length_of(video_s: float | None, audio_s: float | None, minutes: float | None) -> Length:
+    """``minutes``: what the team states; it stands in for what could not be measured."""
+    measured = [length for length in (video_s, audio_s) if length is not None]
+    if len(measured) == 2:
+        return Length(max(measured), is_known=True)
+    if minutes is not None:
+        return Length(max([minutes * 60, *measured]), is_known=True)
+    return Length(max(measured, default=None), is_known=False)
+
+
+def examined(
+    row: Planned,
+    findings: Sequence[Finding],
+    length: Length,
     *,
-    rate_limit: int,
-    rate_window_s: float,
-    slots: int | None,
-    usual_s: float | None,
-    limit: int | None = None,
-) -> Totals:
-    """Jobs, minutes, and the time that rate and slots allow at best. ``limit``: at most so many are sent."""
-    sending = sorted((entry for entry in planned if entry.sends), key=_urgency)[:limit]
-    lengths = [minutes_of(entry.record) for entry in sending]
-    known = [length for length in lengths if length is not None]
-    n = len(sending)
-    job_s = usual_s or _USUAL_S
-    rate_s = max(0, (n - 1) // rate_limit) * rate_window_s
-    slot_s = -(-n // (slots or _SLOTS)) * job_s
-    eta_s = max(rate_s + job_s, slot_s) if n else 0.0
-    return Totals(len(planned), n, sum(known), n - len(known), eta_s)
+    is_strict: bool = False,
+    must_know_length: bool = False,
+) -> Planned:
+    """A row that would be sent, after a look at its media: errors block it, warnings go along.
+
+    ``is_strict``: warnings block it too. ``must_know_length``: what is bought has a cap.
+    """
+    blocking = [finding for finding in findings if is_strict or finding.severity == "error"]
+    if must_know_length and not length.is_known and not blocking:
+        blocking = [UNKNOWN_LENGTH]
+    odd = (finding.message for finding in findings if finding not in blocking)
+    record = replace(row.record, length_s=length.seconds, warnings=_distinct(row.record.job.warnings, odd))
+    if not blocking:
+        return Planned(record, row.action, row.reason)
+    error = "; ".join(dict.fromkeys(finding.message for finding in blocking))
+    hint = "; ".join(dict.fromkeys(finding.remedy for finding in blocking))
+    return Planned(replace(record, state=JobState.BLOCKED, error=error, hint=hint), Action.BLOCKED, error)
+
+
+UNKNOWN_LENGTH = Finding(
+    "its length is not known, and what is bought has a cap",
+    "write the length in minutes into a column minutes, and run again; nothing was sent for it",
+)

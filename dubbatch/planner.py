@@ -1,4 +1,8 @@
-"""Gathers what bears on each row, from the files and the ledger, and lets ``plan`` decide."""
+"""Gathers what bears on each row, from the files and the ledger, and lets ``plan`` decide.
+
+Two passes: what is done with each row, by its fingerprint and the ledger; then, of those alone that would be sent, a
+look at their media, which may block them.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,14 @@ from functools import cached_property
 from pathlib import Path
 
 from dubbatch import identity
-from dubbatch.errors import UsageError
 from dubbatch.inputs import Inputs, Measured
 from dubbatch.jobs import Attempt, Job, JobRecord, JobState
 from dubbatch.ledger.attempts import serving
 from dubbatch.ledger.ledger import Ledger, LedgerThread
-from dubbatch.manifest.columns import normal
+from dubbatch.manifest.problems import Problem
 from dubbatch.plan import Known, Planned, decide, twins_within
+from dubbatch.preflight.examination import Checks, examine
+from dubbatch.selection import select
 from dubbatch.settlement import may_try_again
 
 #: Rows that are planned in one call of the ledger.
@@ -30,6 +35,8 @@ class Plan:
     removed: tuple[str, ...]
     #: Whether it says anything that the ledger does not have already.
     is_news: bool
+    #: What a look at the media of rows that would be sent has shown.
+    problems: tuple[Problem, ...] = ()
 
     @property
     def chosen(self) -> tuple[Planned, ...]:
@@ -49,8 +56,9 @@ async def draw_up(
     inputs: Inputs,
     attempts: int,
     only: Collection[str] = (),
+    checks: Checks | None = None,
 ) -> Plan:
-    """Plan every job of a manifest. Reads the ledger and the media; changes nothing but the memory of hashes.
+    """Plan every job of a manifest. Reads the ledger and the media; changes nothing but what is remembered of media.
 
     ``attempts``: how many may be bought of one work unasked. ``only``: ids or ``column=value``; empty selects all.
     Raises UsageError where it selects nothing, LedgerError.
@@ -72,8 +80,8 @@ async def draw_up(
         rows += planned
         is_news = is_news or has_news
     left = await ledger(ledger.ledger.jobs.others, batch, {job.id for job in every})
-    is_news = is_news or any(left.values())
-    return Plan(tuple(twins_within(rows)), tuple(left), is_news)
+    rows, problems = await examine(rows, checks or Checks(), ledger)
+    return Plan(tuple(twins_within(rows)), tuple(left), is_news or any(left.values()), problems)
 
 
 async def _paged(every: AsyncIterator[Measured]) -> AsyncIterator[list[Measured]]:
@@ -85,37 +93,6 @@ async def _paged(every: AsyncIterator[Measured]) -> AsyncIterator[list[Measured]
             page = []
     if page:
         yield page
-
-
-def select(jobs: Iterable[Job], only: Collection[str]) -> frozenset[str]:
-    """The ids that ``--only`` asks for; all where it asks for nothing. Raises UsageError where none matches."""
-    every = list(jobs)
-    if not only:
-        return frozenset(job.id for job in every)
-    chosen = frozenset(job.id for job in every if any(_matches(job, wish) for wish in only))
-    if not chosen:
-        columns = ", ".join(_columns(every[0])) if every else ""
-        hint = f"give a job's id, or column=value; the columns are {columns}"
-        raise UsageError(f"--only {', '.join(only)}: no job matches", hint=hint)
-    return chosen
-
-
-def _matches(job: Job, wish: str) -> bool:
-    if wish == job.id:
-        return True
-    column, equals, value = wish.partition("=")
-    if not equals:
-        return False
-    wanted, value = normal(column), value.strip().casefold()
-    fields = _columns(job).items()
-    return any(normal(name) == wanted and text.strip().casefold() == value for name, text in fields)
-
-
-def _columns(job: Job) -> dict[str, str]:
-    return {
-        "id": job.id, "language": job.language, "video": job.video.text, "audio": job.audio.text, "output": job.output,
-        "reference_id": job.reference_id, "model": job.model, "priority": str(job.priority), **job.columns,
-    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -153,7 +130,8 @@ class _Books:
             reason = measured.error.message if measured.error else "its media can't be read"
             job = job if job.skip or job.blocked else replace(job, blocked=reason)
             return decide(self.batch, job, "", known, selected=is_chosen)
-        return decide(self.batch, job, work.fingerprint, known, length_s=work.length_s, selected=is_chosen)
+        keys = (work.video_key, work.audio_key)
+        return decide(self.batch, job, work.fingerprint, known, keys=keys, selected=is_chosen)
 
     def _known(self, measured: Measured, record: JobRecord | None, same: Sequence[Attempt]) -> Known:
         """``same``: the attempts of the row's work."""

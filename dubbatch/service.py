@@ -15,6 +15,8 @@ from dubbatch.ledger.permit_log import SqlitePermitLog, permit_log_path
 from dubbatch.pacing.permits import MemoryPermitLog, PermitLog
 
 SANDBOX = "sandbox"
+#: Stands for the sandbox where none is started: it is on loopback, so addresses there may be looked at.
+SANDBOX_URL = "http://127.0.0.1/api"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from dubbatch.events import BatchStarted, Event, JobChanged, Level, Notice, Pace, Sent, Transferred
+from dubbatch.events import BatchStarted, Event, Inspected, JobChanged, Level, Notice, Pace, Sent, Transferred
 from dubbatch.jobs import JobState, Outcome
 
 #: Speeds are of the last so many seconds, counted in stretches of one of them each.
@@ -66,6 +66,8 @@ class Snapshot:
     #: The latest, oldest first.
     problems: tuple[Problem, ...]
     elapsed_s: float
+    #: Jobs whose media have been looked at, of how many, before the batch has started; 0, 0: none are.
+    inspected: tuple[int, int] = (0, 0)
 
     @property
     def done(self) -> int:
@@ -137,6 +139,7 @@ class Stats:
         self._pace = Pace("", 0, 0)
         self._paced_s = 0.0
         self._problems: deque[Problem] = deque(maxlen=_PROBLEMS)
+        self._inspected = (0, 0)
 
     def __call__(self, event: Event) -> None:
         if self.is_foreign(event):
@@ -144,6 +147,8 @@ class Stats:
         if problem := problem_of(event):
             self._problems.append(problem)
         match event:
+            case Inspected():
+                self._inspected = (event.jobs, event.of)
             case BatchStarted():
                 self._started = event
                 self._counts = dict.fromkeys(JobState, 0) | dict(event.counts)
@@ -180,6 +185,7 @@ class Stats:
             waiting_s=max(0.0, self._pace.waiting_s - (now - self._paced_s)),
             problems=tuple(self._problems),
             elapsed_s=now - self._began_s,
+            inspected=self._inspected,
         )
 
     def _move(self, before: JobState, after: JobState) -> None:

@@ -29,6 +29,7 @@ class StopReason(StrEnum):
     ANOTHER_MACHINE = "another machine"
     TIME = "max-time"
     LIMIT = "limit"
+    CAP = "cap"
 
 
 @dataclass(frozen=True, slots=True)

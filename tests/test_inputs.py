@@ -86,12 +86,11 @@ def sha256(text: str) -> str:
 
 
 async def test_a_file_counts_by_its_content_and_a_url_by_its_address(inputs: Inputs, video: Path) -> None:
-    """What can't be read as media has no length, and is the same work all the same."""
+    """What can't be read as media is the same work all the same."""
     work = await inputs.measure(job_of(video, "https://h/a.wav?X-Amz-Signature=1"))
 
-    expected = identity.fingerprint(identity.file_key(sha256("one")), identity.url_key("https://h/a.wav"))
-    assert work == Work(expected, None, None)
-    assert work.length_s is None
+    keys = identity.file_key(sha256("one")), identity.url_key("https://h/a.wav")
+    assert work == Work(identity.fingerprint(*keys), *keys)
 
 
 async def test_the_same_file_is_the_same_work_wherever_it_lies(inputs: Inputs, video: Path, tmp_path: Path) -> None:
@@ -125,13 +124,6 @@ async def test_a_model_counts_for_uploads_only(inputs: Inputs) -> None:
     urls = job_of("https://h/v.mp4")
 
     assert await inputs.measure(urls) == await inputs.measure(replace(urls, model="other"))
-
-
-async def test_the_longer_of_video_and_audio_is_billed() -> None:
-    """As far as they are known."""
-    assert Work("", 2.0, 3.0).length_s == 3.0
-    assert Work("", 2.0, None).length_s == 2.0
-    assert Work("", None, None).length_s is None
 
 
 async def test_a_file_that_looks_the_same_is_not_read_again(inputs: Inputs, thread: LedgerThread, video: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dubbatch.jobs import LIVE, Attempt, Job, JobRecord, JobState, Media
-from dubbatch.plan import SENDS, Action, Known, Planned, decide, minutes_of, totals, twins_within
+from dubbatch.manifest.problems import Finding
+from dubbatch.plan import SENDS, Action, Known, Length, Planned, decide, examined, length_of, minutes_of, twins_within
 
 MEDIA = Media("u", url="https://h/u")
 JOB = Job(id="a", video=MEDIA, audio=MEDIA, output="a.mp4", position=0)
@@ -106,11 +108,11 @@ TABLE: list[tuple[str, Job, Known, Action, JobState, str, str]] = [
 )
 def test_the_plan_of_a_row(job: Job, known: Known, action: Action, state: JobState, reference: str, why: str) -> None:
     """Design, section 10: every action, with the reason that a person reads."""
-    planned = decide("b", job, "work", known, length_s=9.0)
+    planned = decide("b", job, "work", known)
 
     assert (planned.action, planned.record.state, planned.record.reference) == (action, state, reference)
     assert why in planned.reason
-    assert planned.record == replace(planned.record, batch="b", job=job, fingerprint="work", length_s=9.0, present=True)
+    assert planned.record == replace(planned.record, batch="b", job=job, fingerprint="work", present=True)
     assert planned.sends is (action in {Action.NEW, Action.CHANGED, Action.REDO})
 
 
@@ -219,52 +221,97 @@ def test_minutes_are_measured_before_they_are_believed() -> None:
     assert minutes_of(row(P)) is None
 
 
-def test_a_limit_counts_the_jobs_that_are_sent_first() -> None:
-    """By priority, then the longest, then in the manifest's order."""
-    rows = [
-        Planned(
-            JobRecord(batch="b", job=replace(JOB, id=name, priority=priority, position=n), state=P, length_s=length),
-            Action.NEW,
-            "",
-        )
-        for n, (name, priority, length) in enumerate([("a", 0, 60.0), ("b", 0, 120.0), ("c", 5, 30.0)])
-    ]
+@pytest.mark.parametrize(
+    ("video_s", "audio_s", "minutes", "seconds", "is_known"),
+    [
+        (10.0, 12.0, None, 12.0, True),
+        (12.0, 10.0, 5.0, 12.0, True),
+        (None, None, None, None, False),
+        (10.0, None, None, 10.0, False),
+        (None, 10.0, None, 10.0, False),
+        (None, None, 2.0, 120.0, True),
+        (10.0, None, 2.0, 120.0, True),
+        (300.0, None, 2.0, 300.0, True),
+    ],
+)
+def test_a_job_is_as_long_as_the_longer_of_its_media(
+    video_s: float | None, audio_s: float | None, minutes: float | None, seconds: float | None, is_known: bool
+) -> None:
+    """Where one of them is not known, the other may be longer; what the team states stands in for it."""
+    assert length_of(video_s, audio_s, minutes) == Length(seconds, is_known)
 
-    sums = totals(rows, rate_limit=60, rate_window_s=60, slots=4, usual_s=None, limit=2)
 
-    assert (sums.jobs, sums.to_send, sums.minutes) == (3, 2, 2.5)
+ODD = Finding("the picture is odd", "look at it", "warning", "video")
+BROKEN = Finding("the file is cut", "export it again", "error", "audio")
+DUE = Planned(JobRecord(batch="b", job=JOB, state=P, fingerprint="work"), Action.NEW, "not sent yet")
 
 
-def test_totals_count_what_is_to_be_sent() -> None:
-    """Minutes as far as they are known, and how many are not."""
-    rows = [
-        entry("a", "1", Action.NEW, minutes=2.0),
-        entry("b", "2", Action.CHANGED),
-        entry("c", "3", Action.REDO, minutes=0.5),
-        entry("d", "4", Action.UNCHANGED, minutes=100.0),
-    ]
-    sums = totals(rows, rate_limit=60, rate_window_s=60.0, slots=None, usual_s=None)
+def test_an_error_in_the_media_blocks_the_job_and_a_warning_goes_along() -> None:
+    """Both are told with what to do."""
+    passed = examined(DUE, [ODD], Length(90.0, True))
+    blocked = examined(DUE, [ODD, BROKEN], Length(90.0, True))
 
-    assert (sums.jobs, sums.to_send, sums.minutes, sums.unknown_minutes) == (4, 3, 2.5, 1)
+    assert (passed.action, passed.record.state, passed.record.length_s) == (Action.NEW, P, 90.0)
+    assert passed.record.warnings == ("the picture is odd",)
+    assert (blocked.action, blocked.record.state) == (Action.BLOCKED, B)
+    assert (blocked.record.error, blocked.record.hint) == ("the file is cut", "export it again")
+    assert blocked.record.warnings == ("the picture is odd",)
+
+
+def test_strictly_a_warning_blocks_as_an_error_does() -> None:
+    """And each is told once."""
+    judged = examined(DUE, [ODD, BROKEN, ODD], Length(90.0, True), is_strict=True)
+
+    assert (judged.action, judged.record.warnings) == (Action.BLOCKED, ())
+    assert judged.record.error == "the picture is odd; the file is cut"
+    assert judged.record.hint == "look at it; export it again"
+
+
+def test_under_a_cap_a_job_of_unknown_length_is_blocked_until_it_is_known() -> None:
+    """What could not be measured could be of any length."""
+    blocked = examined(DUE, [], Length(90.0, False), must_know_length=True)
+
+    assert blocked.action is Action.BLOCKED
+    assert "a column minutes" in blocked.record.hint
+    assert examined(DUE, [], Length(90.0, True), must_know_length=True).action is Action.NEW
+    assert examined(DUE, [], Length(90.0, False)).action is Action.NEW
+
+
+VIDEO, VOICE = Media("v.mp4", path=Path("/m/v.mp4")), Media("a.wav", path=Path("/m/a.wav"))
+UPLOAD = replace(JOB, video=VIDEO, audio=VOICE)
 
 
 @pytest.mark.parametrize(
-    ("jobs", "rate", "slots", "usual_s", "eta_s"),
+    ("now", "keys", "reason"),
     [
-        (0, 60, 4, 100.0, 0.0),
-        (1, 60, 4, 100.0, 100.0),
-        (4, 60, 4, 100.0, 100.0),
-        (5, 60, 4, 100.0, 200.0),
-        (5, 60, None, None, 240.0),
-        (3, 1, 100, 10.0, 130.0),
-        (60, 60, 100, 10.0, 10.0),
-        (61, 60, 100, 10.0, 70.0),
+        ({}, ("v2", "a1"), "the content of the video v.mp4 has changed"),
+        ({}, ("v1", "a2"), "the content of the audio a.wav has changed"),
+        (
+            {"audio": Media("b.wav", path=Path("/m/b.wav"))},
+            ("v1", "a2"),
+            "the audio is b.wav, it was a.wav",
+        ),
+        (
+            {"video": Media("u", url="https://h/v.mp4?X-Amz-Signature=secret")},
+            ("v2", "a1"),
+            "the video is u, it was v.mp4",
+        ),
+        ({"disable_active_speaker_detection": True}, ("v1", "a1"), "disable_active_speaker_detection is on now"),
+        ({"model": "lipsync-3"}, ("v1", "a1"), "the model is lipsync-3, it was the default one"),
+        (
+            {"model": "lipsync-3"},
+            ("v2", "a1"),
+            "the content of the video v.mp4 has changed; the model is lipsync-3, it was the default one",
+        ),
+        # A file that has another name and the same content is the same work; an old ledger has no keys.
+        ({"audio": Media("b.wav", path=Path("/m/b.wav"))}, ("v1", "a1"), "video, audio or options are not what"),
     ],
 )
-def test_the_time_is_what_rate_and_slots_allow_at_best(
-    jobs: int, rate: int, slots: int | None, usual_s: float | None, eta_s: float
-) -> None:
-    """Whichever is the narrower; before anything was learned, four slots and two minutes a job."""
-    rows = [entry(str(n), str(n), Action.NEW) for n in range(jobs)]
+def test_a_changed_row_tells_what_has_changed(now: dict[str, Any], keys: tuple[str, str], reason: str) -> None:
+    """As far as the ledger can tell."""
+    old = JobRecord(batch="b", job=UPLOAD, state=D, fingerprint="old", reference="r", video_key="v1", audio_key="a1")
 
-    assert totals(rows, rate_limit=rate, rate_window_s=60.0, slots=slots, usual_s=usual_s).eta_s == eta_s
+    planned = decide("b", replace(UPLOAD, **now), "work", Known(record=old), keys=keys)
+
+    assert planned.action is Action.CHANGED
+    assert planned.reason.startswith(reason)

@@ -17,7 +17,7 @@ from pathlib import Path
 from dubbatch.api.addresses import shown
 from dubbatch.api.text import unsigned
 from dubbatch.errors import UsageError
-from dubbatch.jobs import Attempt, JobRecord, JobState, Media, Output
+from dubbatch.jobs import Attempt, JobRecord, JobState, Media, Output, OutputVerdict
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.plan import minutes_of
@@ -54,6 +54,13 @@ class ReportRow:
     duration_s: float | None
     error: str
     hint: str
+    #: What is odd about the media or the output, and has kept nothing from being done.
+    warning: str
+    #: The job that bought this one's identical work (``batch/job`` where it is another batch's); empty: it did itself.
+    paid_by: str
+    #: Media minutes as they were known before the job was sent, and as the output has them.
+    estimated_minutes: float | None
+    minutes: float | None
     #: The team's own columns.
     columns: Mapping[str, str]
 
@@ -93,6 +100,22 @@ def report_rows(ledger: Ledger, batch: str) -> Iterator[ReportRow]:
             accepted=accepted.get(record.job.id, 0),
             output_dir=output_dir,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Minutes:
+    """Media minutes of a batch."""
+
+    #: That the service accepted, once for each attempt, as far as lengths are known.
+    bought: float
+    #: Of the attempts whose outputs are here: as they were known before, and as the outputs last.
+    estimated: float
+    actual: float
+
+    @classmethod
+    def of(cls, ledger: Ledger, batch: str) -> Minutes:
+        lengths = ledger.attempts.lengths(batch)
+        return cls(media_minutes(ledger, batch), round(lengths.estimated_s / 60, 3), round(lengths.actual_s / 60, 3))
 
 
 def media_minutes(ledger: Ledger, batch: str) -> float:
@@ -143,8 +166,23 @@ def _row(
         duration_s=_finite(output.duration_s) if output else None,
         error=_without_secrets(record.error),
         hint=_without_secrets(record.hint),
+        warning=_without_secrets("; ".join([*record.warnings, *filter(None, [output.warning if output else ""])])),
+        paid_by=_payer(record, attempt),
+        estimated_minutes=_minutes(length * 60 if (length := minutes_of(record)) is not None else None),
+        minutes=_minutes(output.duration_s) if output and output.verdict is OutputVerdict.GOOD else None,
         columns={header: _without_secrets(text) for header, text in job.columns.items()},
     )
+
+
+def _payer(record: JobRecord, attempt: Attempt | None) -> str:
+    if attempt is None or (attempt.batch, attempt.job) == (record.batch, record.job.id):
+        return ""
+    return attempt.job if attempt.batch == record.batch else f"{attempt.batch}/{attempt.job}"
+
+
+def _minutes(seconds: float | None) -> float | None:
+    finite = _finite(seconds)
+    return None if finite is None else round(finite / 60, 4)
 
 
 def _shown_media(media: Media) -> str:

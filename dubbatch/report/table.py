@@ -31,7 +31,7 @@ from dubbatch.errors import DiskError, UsageError
 from dubbatch.jobs import JobState
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
-from dubbatch.report.rows import FIELDS, ReportRow, Totals, known_batch, media_minutes, report_rows
+from dubbatch.report.rows import FIELDS, Minutes, ReportRow, Totals, known_batch, report_rows
 
 SUFFIXES = (".csv", ".json")
 _SCHEMA = 1
@@ -90,7 +90,11 @@ def write_report(path: Path, ledger: Ledger, batch: str, *, finished_at: str = "
         write_csv(path, json.loads(known.columns), rows)
     else:
         write_json(
-            path, known, rows, media_minutes=media_minutes(ledger, batch), removed=ledger.jobs.removed(known.name)
+            path,
+            known,
+            rows,
+            minutes=Minutes.of(ledger, batch),
+            removed=ledger.jobs.removed(known.name),
         )
 
 
@@ -113,7 +117,7 @@ def write_csv(path: Path, own: Sequence[str], rows: Iterable[ReportRow]) -> None
 
 
 def write_json(
-    path: Path, batch: BatchRow, rows: Iterable[ReportRow], *, media_minutes: float, removed: Sequence[str]
+    path: Path, batch: BatchRow, rows: Iterable[ReportRow], *, minutes: Minutes, removed: Sequence[str]
 ) -> None:
     """The report of design section 10, schema 1; one line a job. Strict JSON in UTF-8. Raises DiskError.
 
@@ -133,7 +137,9 @@ def write_json(
             "started_at": batch.started_at,
             "finished_at": batch.finished_at,
             "totals": Totals.of(counts).as_json(),
-            "media_minutes": media_minutes,
+            "media_minutes": minutes.bought,
+            "estimated_minutes": minutes.estimated,
+            "actual_minutes": minutes.actual,
         }
         file.write("{\n" + "".join(f" {_json(name)}: {_json(value)},\n" for name, value in head.items()))
         file.write(' "jobs": [')

@@ -52,6 +52,7 @@ class Wanted:
             fingerprint=self.record.fingerprint,
             state=state,
             output=self.record.job.output,
+            length_s=self.record.length_s,
         )
 
 
@@ -106,9 +107,11 @@ class LookUp:
         return await self._adopt(want) is None
 
     def _unknown(self) -> Iterator[Wanted]:
-        """Every pending job: what this ledger knows of its sends may be older than what was sent."""
-        ledger = self._run.books
-        return (wanted(ledger, record) for record in ledger.jobs.pending(self._run.batch))
+        """Every job that may have been sent: what this ledger knows of its sends may be older than what was."""
+        ledger, batch = self._run.books, self._run.batch
+        # Under a cap, what was bought for a row counts also where the row is not to be sent now.
+        records = ledger.jobs.unserved(batch) if self._run.settings.caps else ledger.jobs.pending(batch)
+        return (wanted(ledger, record) for record in records)
 
     def _known(self) -> list[Wanted]:
         """Those of the unknown that the account was seen to have, or that this host posted lately."""
@@ -126,7 +129,8 @@ class LookUp:
         return None if is_known else posted
 
     def _count_unknown(self) -> int:
-        return self._run.books.jobs.count_pending(self._run.batch)
+        jobs, batch = self._run.books.jobs, self._run.batch
+        return jobs.count_unserved(batch) if self._run.settings.caps else jobs.count_pending(batch)
 
     async def _read(self, count: int) -> None:
         """Make what the account knows of ``count`` references known here, by the cheaper way."""
@@ -212,6 +216,9 @@ class LookUp:
         attempts, posted = self._found_attempts(want), self._posted(want)
         ledger = self._run.books
         owner = ledger.attempts.get(want.reference)
+        if want.record.state is not JobState.PENDING and (owner is not None or want.references.given):
+            # It is not to be sent, and what is there need not be its own.
+            return None
         if owner is not None and owner.stem != want.references.stem:
             hint = "give one of the two rows another reference_id; nothing was sent for it"
             error = f"the reference {want.reference} of this job's next attempt is job {owner.job}'s"
@@ -229,7 +236,7 @@ class LookUp:
             kept = serving_attempt(attempts)
             self._record_found(want.record, attempts, kept)
             return kept
-        if posted is not None:
+        if posted is not None and want.record.state is JobState.PENDING:
             return ledger.attempts.presume(want.record, want.attempt(), posted)
         return None
 
@@ -250,6 +257,9 @@ class LookUp:
         with ledger.atomic():
             for attempt in attempts:
                 ledger.attempts.update(attempt)
+            if record.state is not JobState.PENDING:
+                # Skipped or blocked: the next plan says what becomes of the row, now that it is known to be bought.
+                return
             ledger.attempts.attach(record, kept)
             # What was found is beyond what this ledger knew: a word to buy again was kept before it was restored.
             ledger.attempts.fulfil_redo(record, kept)

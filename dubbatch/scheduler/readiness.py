@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from dubbatch.errors import MediaError
 from dubbatch.events import Level
 from dubbatch.inputs import Inputs
 from dubbatch.jobs import Attempt, JobRecord, JobState
 from dubbatch.ledger.attempts import serving
+from dubbatch.preflight.examination import Checks, examine_again
 from dubbatch.run import Run
 from dubbatch.scheduler.lookup import Wanted
 from dubbatch.scheduler.setbacks import Setbacks
@@ -25,10 +27,18 @@ class Readiness:
     """The last looks at a job. ``take_up`` is given what is found at the service on the way."""
 
     def __init__(
-        self, run: Run, *, inputs: Inputs, settler: Settler, setbacks: Setbacks, take_up: Callable[[Attempt], None]
+        self,
+        run: Run,
+        *,
+        inputs: Inputs,
+        checks: Checks,
+        settler: Settler,
+        setbacks: Setbacks,
+        take_up: Callable[[Attempt], None],
     ) -> None:
         self._run = run
         self._inputs = inputs
+        self._checks = checks
         self._settler = settler
         self._setbacks = setbacks
         self._take_up = take_up
@@ -48,7 +58,12 @@ class Readiness:
         if work.fingerprint == record.fingerprint:
             return record
         run.notice(Level.INFO, "a file has changed since the plan: the row is planned anew", job=record.job.id)
-        return await run.ledger(books.jobs.replan, record, work.fingerprint, work.length_s)
+        anew = replace(record, fingerprint=work.fingerprint, video_key=work.video_key, audio_key=work.audio_key)
+        judged = (await examine_again(anew, self._checks)).record
+        if judged.state is JobState.BLOCKED:
+            await run.ledger(books.jobs.change, record, JobState.BLOCKED, error=judged.error, hint=judged.hint)
+            return None
+        return await run.ledger(books.jobs.replan, judged)
 
     async def is_answered(self, record: JobRecord) -> bool:
         """Whether an attempt, whichever row bought it, serves this work already, or its failure holds for it too.

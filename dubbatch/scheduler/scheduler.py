@@ -17,6 +17,7 @@ from contextlib import nullcontext
 from functools import partial
 
 from dubbatch.api.answers import Then, Verdict
+from dubbatch.budget import Budget
 from dubbatch.errors import DiskError, LedgerError, ServiceError
 from dubbatch.events import Pace, Sent
 from dubbatch.inputs import Inputs
@@ -25,16 +26,17 @@ from dubbatch.ledger.lock import is_locked
 from dubbatch.pacing.holders import Holders
 from dubbatch.pacing.permits import Permits
 from dubbatch.pacing.slots import Slot, Slots
+from dubbatch.preflight.examination import Checks
 from dubbatch.run import Run
 from dubbatch.scheduler.lookup import LookUp, Wanted, wanted
 from dubbatch.scheduler.poster import Poster
+from dubbatch.scheduler.purse import Purse
 from dubbatch.scheduler.readiness import Readiness
 from dubbatch.scheduler.setbacks import Setbacks
 from dubbatch.scheduler.settler import Settler
+from dubbatch.scheduler.unsettled import Unsettled
 from dubbatch.stop import StopReason
 
-#: Accepted, and not ended: the tracker asks for them.
-_AT_SERVICE = LIVE - {JobState.SUBMITTING, JobState.UNSURE}
 _PAGE = 50
 
 
@@ -47,6 +49,8 @@ class Scheduler:
         *,
         lookup: LookUp,
         inputs: Inputs,
+        checks: Checks,
+        budget: Budget,
         poster: Poster,
         permits: Permits,
         slots: Slots,
@@ -62,20 +66,31 @@ class Scheduler:
         self._holders = holders
         self._follow = follow
         self._followed = followed
-        self._settler = Settler(run)
+        settler = Settler(run)
         self._queue: deque[JobRecord] = deque()
         self._in_flight: set[str] = set()
-        self._settling: set[str] = set()
         #: References whose POSTs are on their way from here: what becomes of them is still to be heard.
         self._posting: set[str] = set()
         self._setbacks = Setbacks(run)
+        self._purse = Purse(run, budget)
+        self._unsettled = Unsettled(
+            run,
+            settler=settler,
+            setbacks=self._setbacks,
+            holders=holders,
+            follow=follow,
+            given_back=self._purse.refund,
+        )
         self._readiness = Readiness(
-            run, inputs=inputs, settler=self._settler, setbacks=self._setbacks, take_up=self._follow_if_live
+            run,
+            inputs=inputs,
+            checks=checks,
+            settler=settler,
+            setbacks=self._setbacks,
+            take_up=self._unsettled.take_up,
         )
         #: Taken before the permit, which counts from when the POST leaves.
         self._uploads = asyncio.Semaphore(run.settings.transfers)
-        #: Unsure attempts that the service would not speak of: the next run asks again.
-        self._given_up: set[str] = set()
         self._sent = 0
 
     async def run(self) -> None:
@@ -88,12 +103,14 @@ class Scheduler:
         async with asyncio.TaskGroup() as group:
             await self._resume(group)
             await run.stop.unless_sending_stops(self._prepare(group))
+            await self._purse.tell_start()
             while (record := await run.stop.unless_sending_stops(self._next(group))) is not None:
                 slot = await run.stop.unless_sending_stops(self._slots.acquire())
                 if slot is None:
                     break
                 self._in_flight.add(record.job.id)
                 group.create_task(self._deliver(group, record, slot), name=f"send {record.job.id}")
+        await self._purse.tell_end()
 
     async def _resume(self, group: asyncio.TaskGroup) -> None:
         """Take up what is at the service, or may be, by what the ledger knows."""
@@ -105,9 +122,9 @@ class Scheduler:
                 continue
             # A live run settles its own; what a dead one left is settled by whoever needs it.
             if attempt.batch == batch or not await self._run.ledger(is_locked, self._run.ledger_path, attempt.batch):
-                self._begin_settling(group, attempt)
+                self._unsettled.begin(group, attempt)
         for attempt in await self._run.ledger(table.to_follow, batch):
-            self._follow_if_live(attempt)
+            self._unsettled.take_up(attempt)
 
     async def _prepare(self, group: asyncio.TaskGroup) -> None:
         try:
@@ -129,7 +146,9 @@ class Scheduler:
             may_send = self._run.settings.limit is None or self._sent + len(self._in_flight) < self._run.settings.limit
             if may_send and (record := await self._take()):
                 return record
-            if self._in_flight or self._settling or self._followed():
+            if await self._purse.reopened():
+                continue
+            if self._in_flight or self._unsettled.is_settling or self._followed():
                 await ticket.wait()
             elif await self._awaits_another_run():
                 # Identical work is on its way in another run: what comes of it shows in the ledger.
@@ -141,13 +160,13 @@ class Scheduler:
 
     async def _awaits_another_run(self) -> bool:
         unsettled = await self._run.ledger(self._run.books.attempts.to_settle, self._run.batch)
-        return any(attempt.reference not in self._given_up for attempt in unsettled)
+        return any(attempt.reference not in self._unsettled.given_up for attempt in unsettled)
 
     async def _follows_another_run(self) -> bool:
         """Take up what another run has had accepted since the last look; whether there is anything."""
         for attempt in await self._run.ledger(self._run.books.attempts.to_follow, self._run.batch):
             if attempt.state is not JobState.STALLED:
-                self._follow_if_live(attempt)
+                self._unsettled.take_up(attempt)
         return self._followed() > 0
 
     async def _is_held_by_limit(self) -> bool:
@@ -162,9 +181,13 @@ class Scheduler:
         run = self._run
         if not self._queue:
             aside = self._in_flight | self._setbacks.put_aside
-            page = await run.ledger(run.books.jobs.by_turn, run.batch, _PAGE + len(aside))
+            page = await run.ledger(self._page, _PAGE + len(aside))
             self._queue.extend(record for record in page if record.job.id not in aside)
         return self._queue.popleft() if self._queue else None
+
+    def _page(self, limit: int) -> list[JobRecord]:
+        """In the ledger's thread: who is next, as far as caps allow."""
+        return self._run.books.jobs.by_turn(self._run.batch, limit, left_s=self._purse.left_s())
 
     async def _deliver(self, group: asyncio.TaskGroup, record: JobRecord, slot: Slot) -> None:
         """One job from its slot to the recorded answer."""
@@ -181,6 +204,7 @@ class Scheduler:
             if not slot.answered:
                 self._slots.withdraw(slot)
             self._in_flight.discard(record.job.id)
+            self._purse.give_back(record.job.id)
             self.tell_pace()
             self._run.news.tell()
 
@@ -191,6 +215,8 @@ class Scheduler:
         if listed_now is None or (record := await self._readiness.as_it_is_now(listed_now)) is None:
             return None
         if not is_redo and await self._readiness.is_answered(record):
+            return None
+        if not await run.ledger(self._purse.reserve, record):
             return None
         want, other = await run.ledger(self._next_attempt, record)
         if other is not None and other.state in LIVE:
@@ -223,7 +249,7 @@ class Scheduler:
         return want, self._run.books.attempts.get(want.reference)
 
     async def _await_settled(self, other: Attempt, record: JobRecord) -> None:
-        if other.reference in self._given_up:
+        if other.reference in self._unsettled.given_up:
             self._setbacks.leave(record.job.id, "the service doesn't say whether it has the row as it was before")
         else:
             # Not until the next news: another run may be the one that settles it.
@@ -257,7 +283,13 @@ class Scheduler:
         """In the ledger's thread: commit that the POST is about to leave; the send's number. None: it must not."""
         books, record = self._run.books, want.record
         is_redo = record.job.id in books.jobs.open_redos(record.batch)
-        return books.attempts.begin_send(record, want.attempt(), self._run.wall(), redo=is_redo)
+        return books.attempts.begin_send(
+            record,
+            want.attempt(),
+            self._run.wall(),
+            redo=is_redo,
+            is_affordable=partial(self._purse.can_pay, record),
+        )
 
     async def _record(self, group: asyncio.TaskGroup, want: Wanted, send: int, verdict: Verdict, slot: Slot) -> None:
         """Write down what the answer says of this send, and give its slot the right end."""
@@ -279,11 +311,13 @@ class Scheduler:
             self._sent += 1
             self._slots.unsure(slot)
             self._holders.keep(reference)
-            self._begin_settling(group, attempt)
+            self._unsettled.begin(group, attempt)
         elif verdict.then is Then.FAIL_JOB:
             await run.ledger(table.rejected, send, reference, now, error=verdict.message, hint=verdict.hint)
+            self._purse.refund()
             self._slots.withdraw(slot)
         else:
+            self._purse.keep(want.record)
             await run.ledger(table.refused, send, reference, now)
             await self._slow_down(verdict, slot)
 
@@ -298,31 +332,3 @@ class Scheduler:
             self._slots.refused(slot)
         else:
             self._slots.withdraw(slot)
-
-    def _begin_settling(self, group: asyncio.TaskGroup, attempt: Attempt) -> None:
-        if attempt.reference in self._settling | self._given_up:
-            return
-        self._holders.occupy(attempt.reference)
-        self._settling.add(attempt.reference)
-        group.create_task(self._settle(attempt, self._run.clock()), name=f"settle {attempt.reference}")
-
-    async def _settle(self, attempt: Attempt, since: float) -> None:
-        try:
-            settled = await self._settler.settle(attempt, since)
-            self._follow_if_live(settled)
-            if settled.state in LIVE - _AT_SERVICE:
-                self._given_up.add(settled.reference)
-                # It may be at the service, but nobody asks for it any more: the others can't wait for its slot.
-                self._holders.let_go(settled.reference)
-            elif settled.state is JobState.PENDING:
-                self._setbacks.count(settled.job, f"its answer was lost again and again ({attempt.error})")
-        finally:
-            self._settling.discard(attempt.reference)
-            self._run.news.tell()
-
-    def _follow_if_live(self, attempt: Attempt) -> None:
-        """Hand over what the service surely has; what it surely hasn't, or is done with, needs no slot."""
-        if attempt.state in _AT_SERVICE:
-            self._follow(attempt)
-        elif attempt.state not in LIVE:
-            self._holders.let_go(attempt.reference)

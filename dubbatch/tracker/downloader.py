@@ -31,7 +31,7 @@ from dubbatch.tracker.shelf import (
     target_path,
     version_path,
 )
-from dubbatch.tracker.shelving import Goal, Shelving
+from dubbatch.tracker.shelving import Content, Goal, Shelving
 
 #: Downloads under way when the run leaves get so long to end; their parts are kept.
 _GRACE_S = 10.0
@@ -226,7 +226,8 @@ class Downloader:
                 if output.path != goal.place:
                     await self._shelving.copy(goal, output)
                 else:
-                    await self._shelving.record(goal, output.sha256, output.size, output.duration_s)
+                    content = Content(output.sha256, output.duration_s, output.warning)
+                    await self._shelving.record(goal, content, output.size)
                 return True
         return False
 
@@ -239,12 +240,14 @@ class Downloader:
         except (ServiceError, DownloadError) as error:
             size = await asyncio.to_thread(size_if_there, goal.part)
             return after_failure(fetching, error, run.clock(), size, run.settings.settle_s)
-        verdict = await self._shelving.check(goal)
+        checked = await self._shelving.check(goal)
+        verdict = checked.verdict
         if not verdict.ok:
             now, settle_s = run.clock(), run.settings.settle_s
             return after_bad_bytes(fetching, digest, verdict.reason, now, settle_s, whole=verdict.whole)
-        await self._shelving.passed(goal, digest, verdict.duration_s)
-        await self._shelving.put(goal, digest, verdict.duration_s)
+        content = Content(digest, verdict.duration_s, checked.warning)
+        await self._shelving.passed(goal, content)
+        await self._shelving.put(goal, content)
         # There is room again, so the next full disk is waited for as long as the first.
         self._full_since = None
         return fetching.done()

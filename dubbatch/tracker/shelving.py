@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,8 @@ from dubbatch.errors import DiskError, MediaError
 from dubbatch.jobs import Attempt, JobRecord, JobState, Output, OutputVerdict
 from dubbatch.ledger.outputs import PartRow
 from dubbatch.media.checks import Verdict, check_output
+from dubbatch.media.facts import Facts
+from dubbatch.preflight.memory import remembered
 from dubbatch.run import Run
 from dubbatch.tracker.shelf import (
     SUSPECT_SUFFIX,
@@ -48,18 +49,36 @@ class Goal:
         return self.attempt.job if self.record is None else self.record.job.id
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is in a file that is put into its place."""
+
+    sha256: str
+    duration_s: float | None = None
+    #: What is odd about it; empty: nothing.
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found of a part; the ``warning`` is about what does no harm."""
+
+    verdict: Verdict
+    warning: str
+
+
 class Shelving:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    async def check(self, goal: Goal) -> Verdict:
+    async def check(self, goal: Goal) -> Checked:
         """Judge the part; its duration only where those of both video and audio are known."""
-        files = _files(goal)
-        durations = await self._run.ledger(self._durations, files) if files else []
+        video, durations_s = await self._run.ledger(self._expected, goal)
         try:
-            return await asyncio.to_thread(check_output, goal.part, durations_s=durations)
+            verdict = await asyncio.to_thread(check_output, goal.part, durations_s=durations_s)
         except MediaError as error:
             raise DiskError(error.message, hint=error.hint) from error
+        return Checked(verdict, _other_frame(verdict, video))
 
     async def put_whole(self, goal: Goal, part: PartRow | None) -> bool:
         """Finish what an earlier run had fetched and checked, and was killed over; False: there is no such thing."""
@@ -67,7 +86,7 @@ class Shelving:
             return False
         for path in (goal.place, goal.part):
             if await asyncio.to_thread(digest_if_there, path) == part.sha256:
-                await self.put(goal, part.sha256, part.duration_s)
+                await self.put(goal, Content(part.sha256, part.duration_s, part.warning))
                 return True
         return False
 
@@ -76,32 +95,34 @@ class Shelving:
         part = PartRow(goal.part, self._run.batch, goal.attempt.reference)
         await self._run.ledger(self._run.books.outputs.put_part, part)
         await asyncio.to_thread(copy_to_part, output.path, goal.part)
-        await self.put(goal, output.sha256, output.duration_s)
+        await self.put(goal, Content(output.sha256, output.duration_s, output.warning))
 
-    async def passed(self, goal: Goal, sha256: str, duration_s: float | None) -> None:
+    async def passed(self, goal: Goal, content: Content) -> None:
         """Record that the part is whole, before it gets its name."""
-        part = PartRow(goal.part, self._run.batch, goal.attempt.reference, "", sha256, duration_s)
+        part = PartRow(
+            goal.part, self._run.batch, goal.attempt.reference, "", content.sha256, content.duration_s, content.warning
+        )
         await self._run.ledger(self._run.books.outputs.put_part, part)
 
-    async def put(self, goal: Goal, sha256: str, duration_s: float | None) -> None:
+    async def put(self, goal: Goal, content: Content) -> None:
         """Give the part its name; block the job where a file lies there that is not ours."""
-        while (shelved := await asyncio.to_thread(shelve, goal.part, goal.place, sha256)).in_the_way:
+        while (shelved := await asyncio.to_thread(shelve, goal.part, goal.place, content.sha256)).in_the_way:
             if not await self._make_way(goal, shelved.in_the_way):
                 await self._drop_part(goal)
                 await self._block(goal, goal.place)
                 return
-        await self.record(goal, sha256, shelved.size, duration_s)
+        await self.record(goal, content, shelved.size)
 
-    async def record(self, goal: Goal, sha256: str, size: int, duration_s: float | None) -> None:
+    async def record(self, goal: Goal, content: Content, size: int) -> None:
         """The file is in its place: the job has what it wanted."""
-        run, output = self._run, self._output(goal, goal.place, sha256, size, duration_s)
+        run, output = self._run, self._output(goal, goal.place, content, size)
         await run.ledger(run.books.outputs.record, output, goal.record, JobState.DOWNLOADED, part=goal.part)
 
     async def suspect(self, goal: Goal, reason: str) -> None:
         """Keep bytes that don't pass, under a name that nobody takes for an output."""
         run = self._run
         place, digest, size = await asyncio.to_thread(_shelve_suspect, goal)
-        output = replace(self._output(goal, place, digest, size, None), verdict=OutputVerdict.SUSPECT)
+        output = replace(self._output(goal, place, Content(digest), size), verdict=OutputVerdict.SUSPECT)
         hint = f"look at {place.name}; `dubbatch collect` fetches it once more, free; `dubbatch redo` buys it again"
         await run.ledger(
             run.books.outputs.record, output, goal.record, JobState.SUSPECT, part=goal.part, error=reason, hint=hint
@@ -172,30 +193,39 @@ class Shelving:
         await asyncio.to_thread(remove, goal.part)
         await self._run.ledger(self._run.books.outputs.drop_part, goal.part)
 
-    def _durations(self, files: Sequence[Path]) -> list[float]:
-        """In the ledger's thread: how long these files are; empty unless all are known."""
-        media = [self._run.books.media.get(file) for file in files]
-        known = [one.duration_s for one in media if one is not None and one.duration_s is not None]
-        return known if len(known) == len(files) else []
+    def _expected(self, goal: Goal) -> tuple[Facts | None, list[float]]:
+        """In the ledger's thread: what the job's video is, and how long its media are: empty unless both are known."""
+        if goal.record is None:
+            return None, []
+        video = remembered(self._run.books, goal.record.job.video)
+        audio = remembered(self._run.books, goal.record.job.audio)
+        known = [facts.duration_s for facts in (video, audio) if facts is not None and facts.duration_s is not None]
+        return video, known if len(known) == 2 else []
 
-    def _output(self, goal: Goal, place: Path, sha256: str, size: int, duration_s: float | None) -> Output:
+    def _output(self, goal: Goal, place: Path, content: Content, size: int) -> Output:
         return Output(
             batch=self._run.batch,
             job=goal.job,
             reference=goal.attempt.reference,
             path=place,
             version=goal.version,
-            sha256=sha256,
+            sha256=content.sha256,
             size=size,
-            duration_s=duration_s,
+            duration_s=content.duration_s,
+            warning=content.warning,
         )
 
 
-def _files(goal: Goal) -> list[Path]:
-    """The job's video and audio, if both are local files."""
-    media = [goal.record.job.video, goal.record.job.audio] if goal.record else []
-    paths = [one.path for one in media if one.path is not None]
-    return paths if len(paths) == len(media) else []
+def _other_frame(verdict: Verdict, video: Facts | None) -> str:
+    """What is odd about a picture of another size than the video's; empty: nothing, or it is not known."""
+    if (
+        video is None
+        or not verdict.ok
+        or not video.width
+        or (verdict.width, verdict.height) == (video.width, video.height)
+    ):
+        return ""
+    return f"its picture is {verdict.width} x {verdict.height}, the video's {video.width} x {video.height}"
 
 
 def _shelve_suspect(goal: Goal) -> tuple[Path, str, int]:

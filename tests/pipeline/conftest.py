@@ -24,18 +24,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import av
 import numpy as np
 import pytest
 
 from dubbatch import identity
 from dubbatch.api.credentials import Credentials
 from dubbatch.batch import Batch, RunResult
+from dubbatch.errors import LedgerError
 from dubbatch.events import Event, JobChanged, Notice, Sent
 from dubbatch.jobs import JobRecord, JobState
 from dubbatch.ledger.ledger import Ledger
+from dubbatch.ledger.media import KnownMedia
 from dubbatch.manifest import load
-from dubbatch.media.hashing import sha256_of
+from dubbatch.media.facts import Facts
+from dubbatch.media.hashing import digests_of, sha256_of, stamp_of
 from dubbatch.pipeline import collect_batch, run_batch
 from dubbatch.sandbox.books import Books, Request
 from dubbatch.sandbox.server import Sandbox
@@ -47,6 +49,23 @@ from dubbatch.settings import Settings
 SERVICE: dict[str, Any] = {"seconds": 0.05, "per_media_second": 0.0, "jitter": 0.0, "pickup_s": 0.0, "concurrency": 8}
 PACE = Settings(poll_interval_s=0.05, settle_s=0.5, timeout_s=5.0, concurrency=4)
 _VOICE_RATE = 8000
+#: What ``video.mp4`` and every voice are, as a look at them finds.
+VIDEO = Facts(
+    container="mov,mp4,m4a,3gp,3g2,mj2", brand="isom", duration_s=1.0, video=True, width=64, height=64,
+    frame_rate=10.0, video_codec="mpeg4",
+)  # fmt: skip
+VOICE = Facts(
+    container="wav",
+    duration_s=1.0,
+    audio=True,
+    audio_codec="pcm_s16le",
+    channels=1,
+    loudness_db=-11.74,
+    peak_db=-8.73,
+    audible_s=1.0,
+)
+#: By the hash of what was made.
+_MADE: dict[str, Facts] = {}
 
 
 @dataclass
@@ -82,7 +101,25 @@ class Project:
         with wave.open(str(path), "wb") as file:
             file.setparams((1, 2, _VOICE_RATE, 0, "NONE", ""))
             file.writeframes(sound.astype("<i2").tobytes())
+        _MADE[sha256_of(path)] = VOICE
         return path
+
+    def remember_media(self) -> None:
+        """Tell the ledger what the media that were made here are: to look at them takes longer than most runs.
+
+        Files that a test has put in their place are looked at.
+        """
+        paths = [self.folder / "video.mp4", *(self.folder / "voices").glob("*.wav")]
+        with suppress(LedgerError), Ledger(self.ledger) as ledger:
+            for path in paths:
+                if path.is_file() and (facts := _MADE.get(sha256_of(path))) is not None:
+                    stamp, digests = stamp_of(path), digests_of(path)
+                    ledger.media.put(
+                        KnownMedia(
+                            path, stamp.size, stamp.mtime_ns, stamp.inode, digests.sha256, digests.checksum,
+                            facts.to_json(),
+                        )
+                    )  # fmt: skip
 
     def row(self, job: str, **cells: str) -> dict[str, str]:
         """A row with a voice of its own, uploaded."""
@@ -133,6 +170,7 @@ class Project:
 
         service = Service(self.sandbox.base_url, Credentials(api_key=key)) if key else self.service
         batch = Batch.of(manifest, self.ledger, folder, reports)
+        self.remember_media()
         return await run_batch(batch, manifest.jobs, service, chosen, hook=note)
 
     async def collect(self, name: str = "batch") -> RunResult:
@@ -231,17 +269,10 @@ def state_home() -> Path:
 
 
 @pytest.fixture(scope="session")
-def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def video(tmp_path_factory: pytest.TempPathFactory, make_media: Callable[[Path], None]) -> bytes:
     """An MP4 of one second, 64 x 64, with a picture only: the sandbox adds the sound."""
     path = tmp_path_factory.mktemp("video") / "video.mp4"
-    with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width = stream.height = 64
-        stream.pix_fmt = "yuv420p"
-        for number in range(10):
-            shade = np.full((64, 64, 3), number * 20, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(shade, format="rgb24")))
-        container.mux(stream.encode(None))
+    make_media(path)
     return path.read_bytes()
 
 
@@ -261,6 +292,7 @@ def open_project(video: bytes) -> Iterator[OpenProject]:
                 closing.append(pool.submit(close, opened.pop()))
             folder.mkdir(exist_ok=True)
             (folder / "video.mp4").write_bytes(video)
+            _MADE[sha256_of(folder / "video.mp4")] = VIDEO
             # A key of its own: the log of permits goes by address and key, and ports come back.
             settings = SandboxSettings(**SERVICE, key=f"key-{uuid.uuid4()}", rate_limit=1000)
             project = Project(folder, Sandbox(settings, books=folder / "service").__enter__())

@@ -11,6 +11,7 @@ from typing import cast
 
 from dubbatch.api.client import ChamelaionClient
 from dubbatch.asking import Asking
+from dubbatch.budget import Budget
 from dubbatch.events import EventHook
 from dubbatch.inputs import Inputs
 from dubbatch.jobs import Job
@@ -24,6 +25,7 @@ from dubbatch.pacing.permits import Granted, Permits
 from dubbatch.pacing.rate import Rate
 from dubbatch.pacing.slots import Slots
 from dubbatch.planner import draw_up
+from dubbatch.preflight.examination import Checks
 from dubbatch.run import Run
 from dubbatch.scheduler.lookup import LookUp
 from dubbatch.scheduler.poster import Poster
@@ -107,6 +109,8 @@ class Pieces:
             run,
             lookup=lookup,
             inputs=inputs,
+            checks=Checks(),
+            budget=Budget(settings.caps, run.books, run.batch),
             poster=Poster(run, inputs, self.folder / "fetched"),
             permits=Permits(settings.rate_limit, settings.rate_window_s, log, clock=run.clock, jitter=lambda: 0.5),
             slots=slots,

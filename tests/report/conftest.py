@@ -75,6 +75,7 @@ class Story:
             fingerprint=record.fingerprint,
             state=JobState.PENDING,
             output=record.job.output,
+            length_s=record.length_s,
         )
 
     def send(self, job_id: str, n: int = 1, *, redo: bool = False) -> int:

@@ -25,10 +25,10 @@ def rows_by_id(ledger: Ledger) -> dict[str, ReportRow]:
 
 
 def test_a_row_has_exactly_the_fields_of_the_contract_in_its_order() -> None:
-    """Design, section 10."""
+    """Design, section 10; what came after it stands behind."""
     contract = (
         "id state video audio language reference_id request_id attempts created_at started_at finished_at "
-        "output sha256 bytes duration_s error hint columns"
+        "output sha256 bytes duration_s error hint warning paid_by estimated_minutes minutes columns"
     ).split()
 
     assert contract == [item.name for item in fields(ReportRow)]
@@ -59,6 +59,10 @@ def test_a_finished_job_is_told_with_its_request_its_times_and_its_file(story: A
             duration_s=12.5,
             error="",
             hint="",
+            warning="",
+            paid_by="",
+            estimated_minutes=None,
+            minutes=0.2083,
             columns={"Team": "B"},
         )
     ] == list(report_rows(ledger, BATCH))
@@ -194,6 +198,32 @@ def test_names_of_local_files_and_the_teams_texts_stay_as_they_are(story: Any, l
     (row,) = report_rows(ledger, BATCH)
 
     assert (name, note) == (row.video, row.columns["Note"])
+
+
+def test_who_has_paid_for_identical_work_is_told(story: Any, ledger: Ledger) -> None:
+    """A row of this batch by its id, another batch's with the batch."""
+    story.plan("first", "twin", "foreign")
+    attempt = story.accept("first")
+    ledger.attempts.attach(story.record("twin"), attempt)
+    ledger.attempts.adopt(story.record("foreign"), replace(attempt, reference="r-9", n=9, batch="winter", job="ep9"))
+
+    rows = rows_by_id(ledger)
+
+    assert {job: row.paid_by for job, row in rows.items()} == {"first": "", "twin": "first", "foreign": "winter/ep9"}
+
+
+def test_what_is_odd_about_the_media_and_the_output_is_told(story: Any, ledger: Ledger) -> None:
+    """Without the queries of addresses; it has kept nothing from being done."""
+    story.plan("ep01")
+    kept = replace(story.record("ep01"), warnings=("the audio https://h/a.wav?sig=geheim is short", "it is quiet"))
+    ledger.jobs.begin_batch(ledger.jobs.batch(BATCH), [kept])  # type: ignore[arg-type]
+    story.end(story.accept("ep01"), JobState.COMPLETED)
+    output = story.shelve("ep01", story.output_dir / "ep01.mp4")
+    ledger.outputs.record(replace(output, warning="its picture is 64 x 48"), None, JobState.DOWNLOADED)
+
+    (row,) = report_rows(ledger, BATCH)
+
+    assert row.warning == "the audio https://h/a.wav?... is short; it is quiet; its picture is 64 x 48"
 
 
 def test_rows_that_left_the_manifest_are_no_rows_of_the_report(story: Any, ledger: Ledger) -> None:

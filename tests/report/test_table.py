@@ -74,6 +74,8 @@ def test_the_json_report_is_what_the_contract_says(story: Any, ledger: Ledger, o
         "finished_at",
         "totals",
         "media_minutes",
+        "estimated_minutes",
+        "actual_minutes",
         "jobs",
         "removed",
     ]
@@ -84,6 +86,8 @@ def test_the_json_report_is_what_the_contract_says(story: Any, ledger: Ledger, o
         "finished_at": "2026-11-21T02:00:00Z",
         "totals": {"jobs": 2, **dict.fromkeys((s.value for s in JobState), 0), "downloaded": 1, "pending": 1},
         "media_minutes": 1.5,
+        "estimated_minutes": 1.5,
+        "actual_minutes": 0.208,
         "removed": ["old"],
     } == {name: value for name, value in report.items() if name != "jobs"}
     assert [job["id"] for job in report["jobs"]] == ["ep01", "ep02"]
@@ -105,6 +109,10 @@ def test_the_json_report_is_what_the_contract_says(story: Any, ledger: Ledger, o
         "duration_s": 12.5,
         "error": "",
         "hint": "",
+        "warning": "",
+        "paid_by": "",
+        "estimated_minutes": 1.5,
+        "minutes": 0.2083,
         "columns": {"Team": "日本"},
     } == report["jobs"][0]
 
