@@ -32,8 +32,8 @@ class _Kind(NamedTuple):
     message: str
 
 
-def show_problems(problems: Sequence[Problem], *, quiet: bool = False) -> None:
-    """Every problem with its place, reason and remedy; then how many there are."""
+def show_problems(problems: Sequence[Problem], *, what: str = "manifest", quiet: bool = False) -> None:
+    """Every problem with its place, reason and remedy; then how many there are. ``what`` they are in."""
     for group in grouped(problem for problem in problems if problem.is_error or not quiet):
         if len(group) > _ALIKE_MAX:
             _show_together(group)
@@ -43,7 +43,7 @@ def show_problems(problems: Sequence[Problem], *, quiet: bool = False) -> None:
     counts = Counter(problem.severity for problem in problems)
     if counts:
         told = ", ".join(f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in sorted(counts.items()))
-        say(f"{told} in the manifest.", err=True)
+        say(f"{told} in the {what}.", err=True)
 
 
 def show_stop(manifest: Manifest, *, would: bool = False) -> None:

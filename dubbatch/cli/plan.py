@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +17,43 @@ from dubbatch.batch import Batch
 from dubbatch.cli.exit_codes import MANIFEST, OK
 from dubbatch.cli.listing import show_problems, show_stop
 from dubbatch.cli.options import manifest_argument, setting_options
+from dubbatch.cli.outlook import show_plan
+from dubbatch.cli.plan_json import plan_as_json, unreadable_as_json
+from dubbatch.cli.progress import Progress
 from dubbatch.cli.project import Project, open_project
-from dubbatch.cli.render import plan_as_json, show_plan, show_warnings, unreadable_as_json
+from dubbatch.cli.render import show_warnings
 from dubbatch.cli.serving import credentials
-from dubbatch.errors import ManifestError, ServiceError
-from dubbatch.events import ignore
+from dubbatch.errors import LedgerError, ManifestError, ServiceError
+from dubbatch.events import EventHook, ignore
 from dubbatch.inputs import Inputs
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.manifest import Manifest, parse_address
 from dubbatch.manifest.problems import shown
-from dubbatch.plan import Totals, totals
+from dubbatch.outlook import Outlook, outlook
+from dubbatch.pipeline import open_checks
 from dubbatch.planner import Plan, draw_up
 from dubbatch.preview import ask_account
-from dubbatch.service import Service
+from dubbatch.selection import check_columns
+from dubbatch.service import SANDBOX_URL, Service
 
 
 @click.command("plan")
 @manifest_argument
 @setting_options()
+@click.option("--by", multiple=True, metavar="COLUMN", help="Sum up by this column, too. Repeatable.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(manifest: str, form: str, **values: Any) -> int:
-    """Show what `run` would do with each row of MANIFEST, what is wrong, minutes and time.
+def command(manifest: str, form: str, by: tuple[str, ...], **values: Any) -> int:
+    """Show what `run` would do with each row of MANIFEST, what is wrong, minutes, money and time.
 
     Takes the options of `run`, so that the same line can be tried first.
-    Nothing is sent, and nothing is written. Works offline, by what the ledger knows; with a
-    key, the account is asked too, so that work which it already has is not counted.
+    It costs nothing and sends nothing. The media are looked at, and what is found of them is kept in the
+    ledger. Works offline, by what the ledger knows; with a key, the account is asked too, so that work
+    which it already has is not counted.
 
     \b
-    Example:
-      dubbatch plan spring.csv --format json | jq .totals
+    Examples:
+      dubbatch plan spring.csv --by language
+      dubbatch plan spring.csv --max-minutes 90 --format json | jq .totals
     """
     try:
         project = open_project(manifest, values, needs_rows=True)
@@ -52,13 +64,19 @@ def command(manifest: str, form: str, **values: Any) -> int:
         _print_json(unreadable_as_json(*_place(manifest), error))
         return MANIFEST
     show_warnings(project.resolved.warnings)
-    plan, sums = asyncio.run(_draw_up(project, loaded))
+    show_warnings(project.cap_warnings(loaded.jobs))
+    check_columns(by, next(iter(loaded.jobs), None), "--by")
+    settings = project.settings
+    with Progress(sys.stderr, quiet=settings.quiet, bar=settings.progress) as progress:
+        plan, coming = asyncio.run(_draw_up(project, loaded, progress))
     if form == "json":
-        _print_json(plan_as_json(loaded, plan, sums))
+        _print_json(plan_as_json(loaded, plan, coming, settings, by, datetime.now(UTC)))
     else:
-        show_plan(plan, sums)
+        is_stopped = bool(loaded.errors) and settings.on_error == "stop"
+        show_plan(plan, coming, settings, by, is_stopped=is_stopped)
         show_problems(loaded.problems)
-        if loaded.errors and project.settings.on_error == "stop":
+        show_problems(plan.problems, what="media")
+        if is_stopped:
             show_stop(loaded, would=True)
     return MANIFEST if loaded.errors else OK
 
@@ -77,33 +95,28 @@ def _print_json(value: dict[str, Any]) -> None:
     click.echo(json.dumps(value, allow_nan=False, indent=2))
 
 
-async def _draw_up(project: Project, manifest: Manifest) -> tuple[Plan, Totals]:
-    with _copy_of_ledger(project.ledger) as ledger:
-        thread = LedgerThread(ledger, ignore)
-        try:
-            plan = await draw_up(
-                manifest.jobs,
-                batch=manifest.batch,
-                output_dir=project.output_dir.absolute(),
-                ledger=thread,
-                inputs=Inputs(thread),
-                attempts=project.settings.attempts,
-                only=project.settings.only,
-            )
-            plan = await _ask_account(project, manifest, plan, thread)
-            account = ledger.account.get()
-        finally:
-            thread.close()
+async def _draw_up(project: Project, manifest: Manifest, hook: EventHook) -> tuple[Plan, Outlook]:
     settings = project.settings
-    sums = totals(
-        plan.chosen,
-        rate_limit=settings.rate_limit,
-        rate_window_s=settings.rate_window_s,
-        slots=settings.concurrency or account.slots,
-        usual_s=account.usual_s,
-        limit=settings.limit,
-    )
-    return plan, sums
+    with _copy_of_ledger(project.ledger) as ledger, _memory(project.ledger, ledger) as memory:
+        thread, remembering = LedgerThread(ledger, ignore), LedgerThread(memory, ignore)
+        try:
+            base_url = SANDBOX_URL if settings.sandbox else settings.base_url
+            async with open_checks(manifest.batch, base_url, settings, remembering, hook, is_watchful=True) as checks:
+                plan = await draw_up(
+                    manifest.jobs,
+                    batch=manifest.batch,
+                    output_dir=project.output_dir.absolute(),
+                    ledger=thread,
+                    inputs=Inputs(remembering),
+                    attempts=settings.attempts,
+                    only=settings.only,
+                    checks=checks,
+                )
+            plan = await _ask_account(project, manifest, plan, thread)
+            return plan, await thread(outlook, plan, manifest.batch, ledger, settings)
+        finally:
+            remembering.close()
+            thread.close()
 
 
 async def _ask_account(project: Project, manifest: Manifest, plan: Plan, thread: LedgerThread) -> Plan:
@@ -120,5 +133,20 @@ async def _ask_account(project: Project, manifest: Manifest, plan: Plan, thread:
 
 
 def _copy_of_ledger(path: Path) -> Ledger:
-    """The ledger as it is, in memory: looking leaves no trace."""
+    """The ledger as it is, in memory: what a plan supposes is recorded nowhere."""
     return Ledger.copy_of(path) if path.exists() else Ledger(None)
+
+
+@contextmanager
+def _memory(path: Path, copy: Ledger) -> Iterator[Ledger]:
+    """Where what is found of media is kept, so that neither the next plan nor the run looks at them again.
+
+    Where no ledger can be written, it is forgotten with the copy.
+    """
+    try:
+        ledger = Ledger(path)
+    except LedgerError:
+        yield copy
+        return
+    with ledger:
+        yield ledger

@@ -30,6 +30,8 @@ from dubbatch.stats import Problem, Snapshot, Stats, problem_of
 #: Between two looks: a terminal is drawn anew that often.
 _TICK_S = 1 / 3
 _LINE_EVERY_S = 60.0
+#: The first line of a look at the media comes earlier.
+_FIRST_LOOK_S = 10.0
 _LINE_MAX = 1_000
 _BAR_WIDTH = 30
 
@@ -49,6 +51,12 @@ def status_line(snapshot: Snapshot) -> str:
     """Where the run stands, in one line without times to come."""
     parts = [done_text(snapshot), states_text(snapshot), pace_text(snapshot)]
     return f"after {snapshot.elapsed_s / 60:.0f} min: " + "; ".join(filter(None, parts))
+
+
+def inspection_text(snapshot: Snapshot) -> str:
+    """How far the look at the media has come; empty: it is over, or there is none."""
+    done, of = snapshot.inspected
+    return "" if snapshot.batch or not of else f"looking at the media: {done:,} of {of:,} jobs"
 
 
 def done_text(snapshot: Snapshot) -> str:
@@ -111,9 +119,12 @@ class _Lines:
         self._stream.flush()
 
     def show(self, snapshot: Snapshot) -> None:
-        if self._every_s is not None and snapshot.batch and snapshot.elapsed_s - self._told_s >= self._every_s:
+        text = status_line(snapshot) if snapshot.batch else inspection_text(snapshot)
+        # Before anything is sent, a person soon wonders whether it hangs.
+        every_s = self._every_s if snapshot.batch or self._told_s else _FIRST_LOOK_S
+        if self._every_s is not None and every_s is not None and text and snapshot.elapsed_s - self._told_s >= every_s:
             self._told_s = snapshot.elapsed_s
-            self.say(status_line(snapshot))
+            self.say(text)
 
     def hide(self) -> None:
         """Lines stay."""
@@ -130,7 +141,7 @@ class _Bar:
         self._console.print(Text(encodable(text, self._console.file)), soft_wrap=True)
 
     def show(self, snapshot: Snapshot) -> None:
-        if not snapshot.batch:
+        if not snapshot.batch and not inspection_text(snapshot):
             return
         if self._live is None:
             # Standard output belongs to whoever reads it: rich must not send it here.
@@ -148,6 +159,10 @@ class _Bar:
 
 def _drawn(snapshot: Snapshot) -> Group:
     top = Table.grid(padding=(0, 1))
+    if looking := inspection_text(snapshot):
+        done, of = snapshot.inspected
+        top.add_row(ProgressBar(of, done, width=_BAR_WIDTH), _one_line(looking))
+        return Group(top)
     # Without jobs to do, a total of 0 would be drawn as not known.
     total = max(1, snapshot.wanted)
     top.add_row(ProgressBar(total, min(snapshot.done, total), width=_BAR_WIDTH), _one_line(done_text(snapshot)))

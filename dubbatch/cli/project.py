@@ -13,6 +13,7 @@ from typing import Any
 
 from dubbatch.cli.options import given_flags
 from dubbatch.errors import ManifestError, UsageError
+from dubbatch.jobs import Job
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.manifest import Head, Manifest, Origin, Problem, load, parse_address, read_head
@@ -22,11 +23,15 @@ from dubbatch.manifest.columns import is_column, nearest_column
 from dubbatch.manifest.output_names import safe_folder
 from dubbatch.manifest.problems import shown
 from dubbatch.manifest.sources import read_at_most
+from dubbatch.manifest.warned import strictly
 from dubbatch.report.table import check_suffix
+from dubbatch.selection import check_columns, unmet
 from dubbatch.settings import Fault, Resolved, Settings, is_secret, resolve
 
 #: In the sandbox jobs take seconds, so everything that waits for minutes waits for seconds.
 _SANDBOX_PACE: Mapping[str, float] = {"poll_interval_s": 0.5, "settle_s": 10.0}
+#: The setting that may be a table.
+_CAPS = "max_minutes_by"
 #: Of dubbatch.toml, in bytes: reading a key of many dots takes the square of them.
 _TOML_MAX = 8 << 10
 
@@ -85,7 +90,30 @@ class Project:
         return (self.output_dir / "report.csv", self.output_dir / "report.json", *self.settings.report)
 
     def load(self) -> Manifest:
-        """The manifest's jobs and all its problems, those of its settings included."""
+        """The manifest's jobs and all its problems, those of its settings included.
+
+        Raises ManifestError, and UsageError where a cap is about a column that there isn't.
+        """
+        manifest = self._load()
+        caps = self.settings.max_minutes_by
+        check_columns((cap.column for cap in caps), next(iter(manifest.jobs), None), self._caps_named)
+        if not self.settings.strict:
+            return manifest
+        jobs, problems = strictly(manifest.jobs, manifest.problems)
+        return replace(manifest, jobs=jobs, problems=problems)
+
+    def cap_warnings(self, jobs: Iterable[Job]) -> list[str]:
+        """Caps on values that no row has: a slip of the pen would hold nothing back."""
+        return [f"{self._caps_named}: {told}" for told in unmet(self.settings.max_minutes_by, jobs)]
+
+    @property
+    def _caps_named(self) -> str:
+        origin = self.resolved.origins["max_minutes_by"]
+        return {"flag": "--max-minutes-by", "environment": "DUBBATCH_MAX_MINUTES_BY"}.get(
+            origin, f"{origin}: max_minutes_by"
+        )
+
+    def _load(self) -> Manifest:
         cell = self.head.settings.get("output")
         is_manifests = self.resolved.origins["output"] == "manifest" and isinstance(cell, Cell)
         return load(
@@ -225,6 +253,8 @@ def _toml(path: Path) -> tuple[dict[str, str | list[str]], dict[str, str]]:
         if not isinstance(column, str) or not _is_meaning(column):
             hint = _likely(str(column)) or 'write "Video File" = "video"'
             raise UsageError(f"{path}: columns: {header!r} stands for no column of dubbatch", hint=hint)
+    if isinstance(caps := data.get(_CAPS), dict):
+        data[_CAPS] = list(_caps(caps))
     settings = {
         key: [_word(item) for item in value] if isinstance(value, list) else _word(value) for key, value in data.items()
     }
@@ -238,6 +268,15 @@ def read_small(path: Path, most: int) -> str:
     if len(data) > most:
         raise ValueError(f"it is larger than {most >> 10} KB")
     return data.decode()
+
+
+def _caps(columns: Mapping[str, object]) -> Iterator[str]:
+    """The caps of a table, as the texts that stand for them elsewhere: column.value = minutes, or column = minutes."""
+    for column, value in columns.items():
+        if isinstance(value, dict):
+            yield from (f"{column}={name}:{_word(minutes)}" for name, minutes in value.items())
+        else:
+            yield f"{column}:{_word(value)}"
 
 
 def _word(value: object) -> str:

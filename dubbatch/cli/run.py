@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -14,17 +15,20 @@ from dubbatch.cli.audience import while_read
 from dubbatch.cli.exit_codes import MANIFEST, OK, SOME_FAILED, worst
 from dubbatch.cli.listing import show_problems, show_stop
 from dubbatch.cli.options import manifest_argument, setting_options
+from dubbatch.cli.outlook import counted, extent
 from dubbatch.cli.progress import Progress
 from dubbatch.cli.project import Project, open_project
-from dubbatch.cli.render import show_end, show_warnings, span
+from dubbatch.cli.render import show_end, show_warnings
 from dubbatch.cli.serving import service_of
+from dubbatch.cli.speech import say
 from dubbatch.cli.standing import code_of_run
-from dubbatch.jobs import Job
+from dubbatch.jobs import Job, JobState
 from dubbatch.manifest import Manifest
+from dubbatch.outlook import Outlook
 from dubbatch.pipeline import run_batch
-from dubbatch.plan import Totals, totals
 from dubbatch.planner import Plan
 from dubbatch.settings import Settings
+from dubbatch.stop import StopReason
 
 #: More than so many jobs are not sent by a person's slip of the hand (design, section 8).
 _ASK_ABOVE = 10
@@ -47,6 +51,7 @@ def command(manifest: str, **values: Any) -> int:
     project = open_project(manifest, values, needs_rows=True)
     show_warnings(project.resolved.warnings)
     loaded = project.load()
+    show_warnings(project.cap_warnings(loaded.jobs))
     if not may_go_on(loaded, project.settings):
         return MANIFEST
     batch = Batch.of(loaded, project.ledger.absolute(), project.output_dir.absolute(), project.reports)
@@ -56,11 +61,33 @@ def command(manifest: str, **values: Any) -> int:
     result = _run(project, batch, jobs)
     with while_read(sys.stdout):
         show_end(result, quiet=project.settings.quiet)
+        if not project.settings.quiet:
+            show_pilot(result, sys.argv[1:])
     if not result.counts:
         return OK
     code = code_of_run([cause.reason for cause in result.causes], result.counts)
     # Rows too bad to be jobs are not among the counts, and were not done either.
     return code if is_whole else worst((code, SOME_FAILED))
+
+
+def show_pilot(result: RunResult, words: Sequence[str]) -> None:
+    """After a run that ``--limit`` has ended: how to go on with the rest. ``words``: as it was called."""
+    waiting = result.counts.get(JobState.PENDING, 0)
+    if not waiting or all(cause.reason is not StopReason.LIMIT for cause in result.causes):
+        return
+    minutes = result.lengths.pending_s / 60
+    wait = "waits" if waiting == 1 else "wait"
+    say(f"{counted(waiting)} of {minutes:.2f} media minutes {wait}. If the outputs are as you want them, go on:")
+    say(f"  dubbatch {shlex.join(_without_limit(words))}")
+
+
+def _without_limit(words: Sequence[str]) -> Iterator[str]:
+    """A command's words but for ``--limit N`` and ``--limit=N``."""
+    is_number = False
+    for word in words:
+        if not is_number and word != "--limit" and not word.startswith("--limit="):
+            yield word
+        is_number = word == "--limit"
 
 
 def may_go_on(manifest: Manifest, settings: Settings) -> bool:
@@ -78,34 +105,20 @@ def _run(project: Project, batch: Batch, jobs: Iterator[Job]) -> RunResult:
     settings = project.settings
     with service_of(project) as service, Progress(sys.stderr, quiet=settings.quiet, bar=settings.progress) as progress:
 
-        def confirm(plan: Plan) -> bool:
+        def confirm(plan: Plan, coming: Outlook) -> bool:
             with progress.paused():
-                return _is_wanted(plan, settings)
+                show_problems(plan.problems, what="media", quiet=settings.quiet)
+                return _is_wanted(coming, settings)
 
         return asyncio.run(run_batch(batch, jobs, service, settings, hook=progress, confirm=confirm))
 
 
-def _is_wanted(plan: Plan, settings: Settings) -> bool:
+def _is_wanted(coming: Outlook, settings: Settings) -> bool:
     """Ask once, where somebody is there to answer."""
-    sums = totals(
-        plan.chosen,
-        rate_limit=settings.rate_limit,
-        rate_window_s=settings.rate_window_s,
-        slots=settings.concurrency,
-        usual_s=None,
-        limit=settings.limit,
-    )
     if not settings.quiet:
-        click.echo(_extent(sums, settings), err=True)
+        for line in extent(coming, settings):
+            say(line, err=True)
     is_watched = sys.stdin.isatty() and sys.stdout.isatty()
-    if settings.yes or settings.sandbox or sums.to_send <= _ASK_ABOVE or not is_watched:
+    if settings.yes or settings.sandbox or coming.totals.all.to_send <= _ASK_ABOVE or not is_watched:
         return True
     return click.confirm("Send them?", default=False)
-
-
-def _extent(sums: Totals, settings: Settings) -> str:
-    """What a run sets out to do. The sandbox keeps times of its own."""
-    unknown = f" and {sums.unknown_minutes} jobs of unknown length" if sums.unknown_minutes else ""
-    minutes = f": {sums.minutes:.1f} media minutes{unknown}" if sums.to_send else ""
-    time = f", done in about {span(sums.eta_s)}" if sums.to_send and not settings.sandbox else ""
-    return f"{sums.jobs} jobs, {sums.to_send} to send{minutes}{time}"

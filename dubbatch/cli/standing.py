@@ -28,6 +28,7 @@ OF_REASON: Final[Mapping[StopReason, int]] = {
     StopReason.ANOTHER_MACHINE: BUSY,
     StopReason.KEY: KEY,
     StopReason.TOKENS: TOKENS,
+    StopReason.CAP: TOKENS,
     StopReason.DISK: DISK,
     StopReason.LEDGER: DISK,
     StopReason.ADDRESS: AWAY,

@@ -29,6 +29,7 @@ OF_REASON = {
     StopReason.AWAY: 6,
     StopReason.TIME: 0,
     StopReason.LIMIT: 0,
+    StopReason.CAP: 5,
 }
 
 OF_STATE = {
@@ -57,6 +58,7 @@ OF_ERROR = {
     "DownloadError": 1,
     "LinkExpired": 1,
     "DownloadBroken": 1,
+    "HostUnreachable": 1,
     "OutputChanged": 1,
     "OutputTooLarge": 1,
     "AddressRefused": 1,

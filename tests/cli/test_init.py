@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,12 @@ def spring(shell: Shell) -> Path:
 
 
 @pytest.mark.parametrize("output", [None, "spring/dubs.yml", "spring.csv", "sheets/spring.xlsx"])
-def test_what_is_written_loads_and_has_every_pair(shell: Shell, spring: Path, output: str | None) -> None:
+def test_what_is_written_loads_and_has_every_pair(
+    shell: Shell, spring: Path, output: str | None, make_media: Callable[[Path], None]
+) -> None:
     """In every format, in the folder and beside it."""
+    for path in (*spring.rglob("*.mp4"), *spring.rglob("*.wav"), *spring.rglob("*.mp3")):
+        make_media(path)
     done = shell("init", "spring", *(["--output", output] if output else []))
     told = shell("plan", output or "spring/manifest.yaml", "--format", "json")
 
@@ -110,10 +115,12 @@ def test_a_folder_without_pairs_ends_with_3(shell: Shell) -> None:
     assert shell.listing() == before
 
 
-def test_hostile_names_are_told_and_left_out(shell: Shell) -> None:
+def test_hostile_names_are_told_and_left_out(shell: Shell, make_media: Callable[[Path], None]) -> None:
     """No crash, and nothing that a terminal would obey."""
     folder = shell.folder / "hostile"
     fill(folder, "a\nb.mp4", "a\nb.de.wav", "\x1b[31mred.mp4", "\udcff.mp4", "=cmd.mp4", "=cmd.de.wav", "{id}.wav")
+    for name in ("=cmd.mp4", "=cmd.de.wav"):
+        make_media(folder / name)
 
     done = shell("init", "hostile", "--output", "hostile/m.csv")
     told = shell("plan", "hostile/m.csv", "--format", "json")

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
 
-SHEET = "Film;Spur;language\nmedia/tiny.mp4;media/harbor.de.wav;de\n"
+SHEET = "Film;Spur;language\nmedia/harbor.mp4;media/harbor.de.wav;de\n"
 
 
 def plan(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -34,9 +34,9 @@ def workbook(shell: Shell) -> Path:
     for number, title in enumerate(("Season 1", "Season 2"), 1):
         sheet = book.create_sheet(title)
         sheet.append(["id", "video", "audio"])
-        sheet.append([f"s{number}", "media/tiny.mp4", "media/harbor.de.wav"])
+        sheet.append([f"s{number}", "media/harbor.mp4", "media/harbor.de.wav"])
         if number == 2:
-            sheet.append(["hidden", "media/tiny.mp4", "media/harbor.fr.mp3"])
+            sheet.append(["hidden", "media/harbor.mp4", "media/harbor.fr.mp3"])
             sheet.row_dimensions[3].hidden = True
     del book["Sheet"]
     path = shell.folder / "seasons.xlsx"
@@ -47,11 +47,11 @@ def workbook(shell: Shell) -> Path:
 @pytest.mark.parametrize(
     "data",
     [
-        b"id,video,audio\nx,media/tiny.mp4,media/harbor.de.wav\n",
-        b"version: 1\njobs:\n  - {id: x, video: media/tiny.mp4, audio: media/harbor.de.wav}\n",
-        b'[{"id": "x", "video": "media/tiny.mp4", "audio": "media/harbor.de.wav"}]',
-        b'{"version": 1, "jobs": [{"id": "x", "video": "media/tiny.mp4", "audio": "media/harbor.de.wav"}]}',
-        b'{"id": "x", "video": "media/tiny.mp4", "audio": "media/harbor.de.wav"}\n',
+        b"id,video,audio\nx,media/harbor.mp4,media/harbor.de.wav\n",
+        b"version: 1\njobs:\n  - {id: x, video: media/harbor.mp4, audio: media/harbor.de.wav}\n",
+        b'[{"id": "x", "video": "media/harbor.mp4", "audio": "media/harbor.de.wav"}]',
+        b'{"version": 1, "jobs": [{"id": "x", "video": "media/harbor.mp4", "audio": "media/harbor.de.wav"}]}',
+        b'{"id": "x", "video": "media/harbor.mp4", "audio": "media/harbor.de.wav"}\n',
     ],
 )
 def test_a_manifest_may_come_on_standard_input(shell: Shell, data: bytes) -> None:
@@ -79,7 +79,7 @@ def test_a_workbook_may_be_piped(shell: Shell, workbook: Path) -> None:
 
 def test_a_piped_batch_is_found_again_by_its_name(shell: Shell) -> None:
     """``status`` reads no input: it asks the ledger in the working directory."""
-    data = b"id,video,audio\nx,media/tiny.mp4,media/harbor.de.wav\n"
+    data = b"id,video,audio\nx,media/harbor.mp4,media/harbor.de.wav\n"
 
     ran = shell.piped(data, "run", "-", "--batch", "piped", "--sandbox", "--no-progress")
     status = shell("status", "-", "--batch", "piped", "--sandbox")
@@ -142,11 +142,11 @@ def test_the_teams_headers_are_mapped(shell: Shell, way: str) -> None:
     if way == "file":
         (shell.folder / "dubbatch.toml").write_text('concurrency = 2\n[columns]\nFilm = "video"\nSpur = "audio"\n')
 
-    (shell.folder / "other.csv").write_text("video,audio\nmedia/tiny.mp4,media/harbor.de.wav\n")
+    (shell.folder / "other.csv").write_text("video,audio\nmedia/harbor.mp4,media/harbor.de.wav\n")
     unmapped = shell("plan", "team.csv", "--format", "json") if way == "flag" else None
     done = shell("plan", "team.csv", "--format", "json", *flags)
 
-    assert (done.returncode, ids(done)) == (0, {"tiny-de": "new"})
+    assert (done.returncode, ids(done)) == (0, {"harbor-de": "new"})
     assert unmapped is None or unmapped.returncode == 3
     if way == "file":
         # What is said for all tables of a folder need not be in each.
@@ -171,8 +171,8 @@ def test_a_mapping_to_no_column_is_a_mistake_of_the_call(shell: Shell, flag: str
 
 def test_what_many_rows_have_in_common_is_told_once(shell: Shell) -> None:
     """As text: with the rows, some values and the remedy. As JSON, every problem stands by itself."""
-    rows = [f"e{number},media/tiny.mp4,media/lost{number}.wav" for number in range(100)]
-    rows += ["last,media/tiny.mp4,media/harbor.de.wav", "odd,media/gone.mp4,media/harbor.de.wav"]
+    rows = [f"e{number},media/harbor.mp4,media/lost{number}.wav" for number in range(100)]
+    rows += ["last,media/harbor.mp4,media/harbor.de.wav", "odd,media/gone.mp4,media/harbor.de.wav"]
     (shell.folder / "many.csv").write_text("\n".join(["id,video,audio", *rows]))
 
     text = shell("plan", "many.csv").stderr
@@ -198,8 +198,8 @@ def test_what_many_rows_have_in_common_is_told_once(shell: Shell) -> None:
 def test_jobs_are_selected_by_id_or_by_any_column(shell: Shell, only: list[str], expected: set[str]) -> None:
     """The team's own columns and the known ones, in any case."""
     (shell.folder / "some.csv").write_text(
-        "id,video,audio,client,priority\na,media/tiny.mp4,media/harbor.de.wav,North,\n"
-        "b,media/tiny.mp4,media/harbor.fr.mp3,South,3\nc,media/tiny.mp4,media/harbor.ja.wav,North,\n"
+        "id,video,audio,client,priority\na,media/harbor.mp4,media/harbor.de.wav,North,\n"
+        "b,media/harbor.mp4,media/harbor.fr.mp3,South,3\nc,media/harbor.mp4,media/harbor.ja.wav,North,\n"
     )
 
     assert set(ids(shell("plan", "some.csv", "--format", "json", *only))) == expected
@@ -218,7 +218,7 @@ def test_a_setting_that_can_not_be_read_stops_every_row(shell: Shell, setting: s
     """A mistyped cap must not become no cap; a key is repeated nowhere."""
     (shell.folder / "set.yaml").write_text(
         f"version: 1\nsettings:\n  on_error: skip\n  {setting}\n"
-        "jobs:\n- {id: x, video: media/tiny.mp4, audio: media/harbor.de.wav}\n"
+        "jobs:\n- {id: x, video: media/harbor.mp4, audio: media/harbor.de.wav}\n"
     )
 
     planned = shell("plan", "set.yaml", "--format", "json")
@@ -234,8 +234,8 @@ def test_a_setting_that_can_not_be_read_stops_every_row(shell: Shell, setting: s
 def test_the_good_rows_run_and_every_bad_one_is_reported(shell: Shell) -> None:
     """With its own reason and remedy, under its own name; the end is 1."""
     (shell.folder / "mixed.csv").write_text(
-        "id,video,audio\ngood,media/tiny.mp4,media/harbor.de.wav\nlost,media/tiny.mp4,media/harbour.de.wav\n"
-        "empty,media/tiny.mp4,\nbucket,s3://b/x.mp4,media/harbor.de.wav\n"
+        "id,video,audio\ngood,media/harbor.mp4,media/harbor.de.wav\nlost,media/harbor.mp4,media/harbour.de.wav\n"
+        "empty,media/harbor.mp4,\nbucket,s3://b/x.mp4,media/harbor.de.wav\n"
     )
 
     done = shell("run", "mixed.csv", "--sandbox", "--on-error", "skip")

@@ -82,14 +82,19 @@ def searched(shell: Any, *secrets: str) -> dict[str, bytes]:
     return found
 
 
-#: Runs inside the command before anything else: tells of every child, and raises at a moment that is named.
+#: Runs inside the command before anything else: tells of every child that is given what may hold a key (none but the
+#: workers that look at media has an environment of its own), and raises at a moment that is named.
 SPY = """
 import os, sys
-CHILDREN = ("subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system")
+CHILDREN = ("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system")
 
 def spy(event, arguments):
+    if event == "subprocess.Popen":
+        program, words, folder, environment = arguments
+        if environment is None or any(name.startswith("CHAMELAION_") for name in environment):
+            os.write(2, b"a child was given the key")
     if event in CHILDREN:
-        os.write(2, b"a child was started")
+        os.write(2, b"a child was given the key")
     if event == os.environ.get("RAISE_AT"):
         raise RuntimeError(f"no way to {os.environ['RAISE_WITH']}")
 
@@ -135,7 +140,7 @@ def test_a_run_leaves_the_key_nowhere_and_signatures_in_the_ledger_alone(spied: 
     assert [each.returncode for each in told] == [1, 0, 0]
     assert "fails" in told[0].stderr
     assert "?..." in told[0].stderr
-    assert b"a child was started" not in spied.printed
+    assert b"a child was given the key" not in spied.printed
     signatures = [part for link in links - {""} for part in re.findall(r"=([^&]{12,})", link)]
     assert signatures
     manifest.unlink()
