@@ -29,6 +29,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.transfers
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.loading
+	$(BIN)/python -m benchmarks.survey
 
 # 86,400 jobs in virtual time, one POST a second: the long form of tests/protocol/test_day.py, some ten minutes.
 day: $(STAMP)

@@ -8,7 +8,7 @@ service's books are compared with the ledger, the reports and the SHA-256 of eve
 
     python -m benchmarks.chaos --jobs 1000 --kills 200 --seed 1
 
-Exits with 1 if anything was paid twice, lost, corrupt, left behind, or told wrong.
+Exits with 1 if anything was paid twice, bought over a cap, lost, corrupt, left behind, or told wrong.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def main() -> int:
         calm_verdict = calm.run()
         started = time.monotonic()
         rate = max(1, round(options.jobs / max(options.kills, 1) / _LIFE_S))
-        storm = Campaign(Plan(jobs=options.jobs, kills=options.kills, seed=options.seed, rate=rate), root / "storm")
+        storm = Campaign(
+            Plan(jobs=options.jobs, kills=options.kills, seed=options.seed, rate=rate, capped=True), root / "storm"
+        )
         verdict = storm.run()
         _print(storm, verdict, time.monotonic() - started)
         _print_costs(verdict, storm.plan.jobs, calm_verdict, calm.plan.jobs)
@@ -64,6 +66,7 @@ def _print(campaign: Campaign, verdict: Verdict, took_s: float) -> None:
     _print_counts("exit codes", {str(code): count for code, count in campaign.codes.items()})
     for name, found in (
         ("paid twice", verdict.paid_twice),
+        ("over a cap", verdict.over_cap),
         ("lost", verdict.lost),
         ("corrupt", verdict.corrupt),
         ("left behind", verdict.left_behind),

@@ -41,6 +41,8 @@ class Plan:
     longest_s: float = 5.0
     #: Whether the service errs.
     faults: bool = True
+    #: Whether the runs that are killed have a cap, which grows from run to run until it holds all jobs.
+    capped: bool = False
 
 
 @dataclass
@@ -101,9 +103,16 @@ class _Course:
             end = death(self._chance, self._plan.longest_s)
             self._command(end)
             self._inspector.look_at(self._machine)
+            self._inspector.count(self._cap())
             self._ruin(aftermath(self._chance))
         self._finish()
         return self._inspector.verdict(self._machine, self._plan.jobs)
+
+    def _cap(self) -> int:
+        """How many jobs' minutes may be bought by now; each lasts a second."""
+        if not self._plan.capped:
+            return 10**6
+        return self._plan.jobs * (self._campaign.kills + 1) // (self._plan.kills + 2)
 
     def _finish(self) -> None:
         """Undisturbed runs until one ends well; then one more, which must not touch anything."""
@@ -140,7 +149,7 @@ class _Course:
             )
             code = _end_of(process, end, self._plan.longest_s)
         said = log.read_text(encoding="utf-8", errors="replace")
-        if "Traceback" in said or code not in (0, 1, 6, 7, 9, 130, 143, -signal.SIGKILL):
+        if "Traceback" in said or code not in (0, 1, 5, 6, 7, 9, 130, 143, -signal.SIGKILL):
             self._campaign.crashes.append(f"exit {code} after {end}: {said[-2000:]}")
         self._campaign.codes[code] += 1
         if end is not None and code != 0:
@@ -148,7 +157,9 @@ class _Course:
         return code
 
     def _environment(self, end: Death | None) -> Mapping[str, str]:
-        moment = {"CHAOS_MOMENT": end.moment} if end and end.moment else {}
+        more = {"CHAOS_MOMENT": end.moment} if end and end.moment else {}
+        if end is not None and self._plan.capped:
+            more["DUBBATCH_MAX_MINUTES"] = f"{max(1, self._cap()) / 60:.6f}"
         return {
             **{name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TMPDIR")},
             "HOME": str(self._campaign.folder),
@@ -163,7 +174,7 @@ class _Course:
             "DUBBATCH_ATTEMPTS": "6",
             "DUBBATCH_RATE_LIMIT": str(self._plan.rate),
             "DUBBATCH_RATE_WINDOW": "1",
-            **moment,
+            **more,
         }
 
     def _ruin(self, event: Aftermath) -> None:

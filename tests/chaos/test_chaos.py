@@ -21,8 +21,11 @@ FEW = 3
 
 @pytest.mark.timeout(300)
 def test_whatever_is_killed_every_job_is_paid_once_and_every_output_is_whole(tmp_path: Path) -> None:
-    """Kills at commits, POSTs, renames and random moments, ledgers lost, faults everywhere; then it ends well."""
-    campaign = Campaign(Plan(jobs=JOBS, kills=9, seed=11, longest_s=3.0), tmp_path)
+    """Kills at commits, POSTs, renames and random moments, ledgers lost, faults everywhere; then it ends well.
+
+    And never is more bought than the cap of that moment has room for.
+    """
+    campaign = Campaign(Plan(jobs=JOBS, kills=9, seed=11, longest_s=3.0, capped=True), tmp_path)
 
     verdict = campaign.run()
 

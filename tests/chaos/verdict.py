@@ -31,6 +31,8 @@ class Verdict:
     corrupt: list[str] = field(default_factory=list)
     #: Files that a clean end should not leave.
     left_behind: list[str] = field(default_factory=list)
+    #: More requests than the caps of their time had room for.
+    over_cap: list[str] = field(default_factory=list)
     #: What ledger and reports say and the books don't.
     untrue: list[str] = field(default_factory=list)
     #: POSTs, questions and downloads, by kind.
@@ -38,7 +40,7 @@ class Verdict:
 
     @property
     def is_good(self) -> bool:
-        return not (self.paid_twice or self.lost or self.corrupt or self.left_behind or self.untrue)
+        return not (self.paid_twice or self.over_cap or self.lost or self.corrupt or self.left_behind or self.untrue)
 
 
 class Inspector:
@@ -49,6 +51,7 @@ class Inspector:
         self._seen: dict[Path, tuple[int, int]] = {}
         self._corrupt: list[str] = []
         self._untrue: list[str] = []
+        self._over_cap: list[str] = []
 
     def look_at(self, machine: Machine) -> None:
         """No file may bear an output's name that is not whole, whenever one looks."""
@@ -61,6 +64,12 @@ class Inspector:
             if _digest(path) not in whole:
                 self._corrupt.append(f"{path} in mid-campaign")
             self._seen[path] = stamp
+
+    def count(self, most: int) -> None:
+        """Whatever became of them, there may be no more requests by now."""
+        requests = len(self._service.books().requests)
+        if requests > max(1, most):
+            self._over_cap.append(f"{requests} requests, {most} were allowed")
 
     def costs(self) -> Counter[str]:
         books = self._service.books()
@@ -78,7 +87,7 @@ class Inspector:
     def verdict(self, machine: Machine, jobs: int) -> Verdict:
         self.look_at(machine)
         books = self._service.books()
-        verdict = Verdict(corrupt=self._corrupt, untrue=self._untrue, costs=self.costs())
+        verdict = Verdict(corrupt=self._corrupt, untrue=self._untrue, over_cap=self._over_cap, costs=self.costs())
         verdict.paid_twice = paid_twice(books)
         rows = _report(machine)["jobs"]
         if len(rows) != jobs:
