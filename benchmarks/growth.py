@@ -94,7 +94,17 @@ def _run(folder: Path, service: Service, media: Sequence[tuple[str, str]], *, li
     folder.mkdir()
     manifest, figures = folder / "jobs.csv", folder / "weights.json"
     _write(manifest, media)
-    pace = ["--concurrency", "64", "--rate-limit", _MANY, "--poll-interval", "0.5", "--limit", str(limit)]
+    pace = [
+        "--concurrency",
+        "64",
+        "--rate-limit",
+        _MANY,
+        "--poll-interval",
+        "0.5",
+        "--limit",
+        str(limit),
+        "--no-probe-urls",
+    ]
     own = {
         "CHAMELAION_BASE_URL": service.base_url,
         "CHAMELAION_API_KEY": "sandbox",
