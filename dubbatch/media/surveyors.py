@@ -30,6 +30,10 @@ _LINE_MAX = 1 << 20
 _WORTH_A_WORKER = 4
 #: The others have the other cores.
 _ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+#: A look may take so long, and as long as reading takes at so many bytes a second: a network drive's.
+_PATIENCE_S = 120.0
+_SLOWEST = 1 << 20
+ENDLESS = "it keeps the decoder busy without an end"
 CRASHED = "it makes the decoder fail"
 
 
@@ -45,7 +49,9 @@ class Surveyors:
     ``workers``: how many at most; by default one a core.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, *, patience_s: float = _PATIENCE_S) -> None:
+        """``patience_s``: what a look may take besides reading the file slowly."""
+        self._patience_s = patience_s
         self._most = workers or cores()
         self._places = asyncio.Semaphore(1)
         self._opened = 1
@@ -73,8 +79,11 @@ class Surveyors:
                 # A worker may also be killed for what it was at before, or by the system: only two in a row blame the
                 # file.
                 for _ in range(2):
-                    if answer := await self._ask(path):
-                        return _facts(answer)
+                    async with asyncio.timeout(self._patience_s + await asyncio.to_thread(_reading_s, path)):
+                        if answer := await self._ask(path):
+                            return _facts(answer)
+        except TimeoutError:
+            return Facts(flaw=ENDLESS)
         finally:
             self._asked -= 1
         return Facts(flaw=CRASHED)
@@ -94,16 +103,21 @@ class Surveyors:
         return answer
 
     async def _start(self) -> Process:
-        worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)),
-            stdin=PIPE,
-            stdout=PIPE,
-            # What a decoder or a dying Python prints is of no use to anybody.
-            stderr=DEVNULL,
-            # A hostile file that takes a decoder over finds no key there.
-            env={name: value for name, value in os.environ.items() if not name.startswith("CHAMELAION_")} | _ALONE,
-            limit=_LINE_MAX,
-        )
+        try:
+            worker = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)),
+                stdin=PIPE,
+                stdout=PIPE,
+                # What a decoder or a dying Python prints is of no use to anybody.
+                stderr=DEVNULL,
+                # A hostile file that takes a decoder over finds no key there.
+                env={name: value for name, value in os.environ.items() if not name.startswith("CHAMELAION_")} | _ALONE,
+                limit=_LINE_MAX,
+            )
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            hint = "let this user start more processes, or free some memory; nothing was sent"
+            raise MediaError(f"no process can be started that looks at media: {reason}", hint=hint) from error
         self._all.add(worker)
         return worker
 
@@ -112,6 +126,14 @@ class Surveyors:
         with suppress(ProcessLookupError):
             worker.kill()
         await worker.wait()
+
+
+def _reading_s(path: Path) -> float:
+    try:
+        return path.stat().st_size / _SLOWEST
+    except OSError:
+        # The worker says what is wrong with it.
+        return 0.0
 
 
 async def _ask(worker: Process, path: Path) -> bytes:

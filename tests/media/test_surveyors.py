@@ -16,7 +16,7 @@ import pytest
 from dubbatch.errors import MediaError
 from dubbatch.media.facts import Facts
 from dubbatch.media.survey import survey
-from dubbatch.media.surveyors import CRASHED, Surveyors
+from dubbatch.media.surveyors import CRASHED, ENDLESS, Surveyors
 
 #: A worker, as ``surveyors`` starts it, in which files of a certain name end the process as a crash would.
 _FRAGILE = """
@@ -26,6 +26,8 @@ whole = surveying.survey
 def survey(path):
     if path.name == "bomb.wav":
         os.kill(os.getpid(), 9)
+    if path.name == "maze.wav":
+        os.read(os.pipe()[0], 1)
     return whole(path)
 surveying.survey = survey
 surveying.serve()
@@ -71,6 +73,28 @@ async def test_a_file_that_kills_workers_has_a_flaw_and_nothing_else_happens(
 
     assert found.count(Facts(flaw=CRASHED)) == 2
     assert [facts for facts in found if facts.flaw != CRASHED] == [survey(file) for file in files] * 2
+
+
+async def test_a_file_that_a_decoder_never_ends_with_has_a_flaw_and_the_others_go_on(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unattended, nobody would ever end it."""
+    monkeypatch.setattr("dubbatch.media.surveyors._PROGRAM", _FRAGILE)
+    maze = files[0].with_name("maze.wav")
+    maze.touch()
+
+    async with Surveyors(1, patience_s=0.2) as impatient:
+        assert await impatient.survey(maze) == Facts(flaw=ENDLESS)
+    async with Surveyors(1) as surveyors:
+        assert (await surveyors.survey(files[1])).container == "wav"
+
+
+async def test_where_no_process_can_be_started_that_is_said(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+
+    async with Surveyors(1) as surveyors:
+        with pytest.raises(MediaError, match="no process can be started that looks at media: No such file"):
+            await surveyors.survey(files[0])
 
 
 async def test_a_cancelled_survey_leaves_the_others_alone(files: list[Path]) -> None:
