@@ -21,7 +21,8 @@ from dubbatch.ledger.lock import is_locked
 from dubbatch.manifest import Manifest
 from dubbatch.plan import Planned
 from dubbatch.planner import Plan
-from dubbatch.report.table import check_place, clear_leftovers, write_report
+from dubbatch.report.file import write_report
+from dubbatch.report.place import check_place, clear_leftovers
 from dubbatch.stop import Cause, Stop, StopReason
 from dubbatch.tracker.shelf import check_writable
 

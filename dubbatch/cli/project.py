@@ -24,7 +24,7 @@ from dubbatch.manifest.output_names import safe_folder
 from dubbatch.manifest.problems import shown
 from dubbatch.manifest.sources import read_at_most
 from dubbatch.manifest.warned import strictly
-from dubbatch.report.table import check_suffix
+from dubbatch.report.file import check_suffix
 from dubbatch.selection import check_columns, unmet
 from dubbatch.settings import Fault, Resolved, Settings, is_secret, resolve
 

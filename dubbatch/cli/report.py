@@ -11,7 +11,7 @@ from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.options import RECORD, manifest_argument, setting_options
 from dubbatch.cli.project import open_project
 from dubbatch.cli.speech import say
-from dubbatch.report.table import write_report
+from dubbatch.report.file import write_report
 
 
 @click.command("report")

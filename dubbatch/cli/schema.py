@@ -8,7 +8,7 @@ import click
 
 from dubbatch.cli.exit_codes import OK
 from dubbatch.manifest.schema import manifest_schema
-from dubbatch.report.table import SUFFIXES
+from dubbatch.report.file import SUFFIXES
 
 
 @click.command("schema")

@@ -19,7 +19,7 @@ from dubbatch.errors import DiskError
 from dubbatch.jobs import JobState
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
-from dubbatch.report.table import write_report
+from dubbatch.report.file import write_report
 from dubbatch.sandbox.server import Sandbox
 
 if TYPE_CHECKING:

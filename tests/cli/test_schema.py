@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from dubbatch.cli.schema import command
 from dubbatch.manifest.schema import manifest_schema
-from dubbatch.report.table import SUFFIXES
+from dubbatch.report.file import SUFFIXES
 
 
 def test_it_prints_the_schema_alone() -> None:

@@ -20,7 +20,7 @@ from dubbatch.manifest.columns import KNOWN
 from dubbatch.manifest.schema import COLUMNS, manifest_schema
 from dubbatch.manifest.tree.json_source import JsonSource
 from dubbatch.manifest.tree.yaml_source import YamlSource
-from dubbatch.report.table import SUFFIXES, check_suffix
+from dubbatch.report.file import SUFFIXES, check_suffix
 from dubbatch.settings import OPTIONS, Option, Scope
 
 ROOT = Path(__file__).parents[2]

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from dubbatch.errors import DiskError, UsageError
 from dubbatch.jobs import JobState, Media
 from dubbatch.ledger.ledger import Ledger
+from dubbatch.report.file import check_suffix, write_report
 from dubbatch.report.rows import FIELDS, ReportRow
-from dubbatch.report.table import check_suffix, write_csv, write_report
+from dubbatch.report.table import write_csv
 
 BATCH = "spring"
 
@@ -346,7 +347,7 @@ def test_a_batch_that_the_ledger_does_not_have_writes_no_report(ledger: Ledger, 
 
 def test_pandas_loads_only_when_a_csv_is_written() -> None:
     """Every command checks its options with this module."""
-    code = "import sys, dubbatch.report.table; print('pandas' in sys.modules)"
+    code = "import sys, dubbatch.report.file; print('pandas' in sys.modules)"
 
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

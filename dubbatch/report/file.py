@@ -1,0 +1,47 @@
+"""A report as a file, in the format that its suffix says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from dubbatch.errors import UsageError
+from dubbatch.ledger.ledger import Ledger
+from dubbatch.report.rows import Minutes, known_batch, report_rows
+from dubbatch.report.table import write_csv, write_json
+
+SUFFIXES = (".csv", ".json")
+
+
+def check_suffix(path: Path) -> None:
+    """Raises UsageError unless a report can be written under this name: to be asked before a run."""
+    if path.suffix.lower() not in SUFFIXES:
+        has = f"not in {path.suffix}" if path.suffix else "and this name has no suffix"
+        raise UsageError(
+            f"no report can be written to {path}: its name ends in {' or '.join(SUFFIXES)}, {has}",
+            hint="rename it, as in --report out/report.csv",
+        )
+
+
+def write_report(path: Path, ledger: Ledger, batch: str, *, finished_at: str = "") -> None:
+    """Write a batch's report in the format that the suffix says, over an older one.
+
+    ``finished_at`` is the end of the run that writes it; empty: as the ledger has it.
+    Raises UsageError (another suffix, a batch that the ledger doesn't have), DiskError, LedgerError.
+    """
+    check_suffix(path)
+    known = known_batch(ledger, batch)
+    if finished_at:
+        known = replace(known, finished_at=finished_at)
+    rows = report_rows(ledger, batch)
+    if path.suffix.lower() == ".csv":
+        write_csv(path, json.loads(known.columns), rows)
+    else:
+        write_json(
+            path,
+            known,
+            rows,
+            minutes=Minutes.of(ledger, batch),
+            removed=ledger.jobs.removed(known.name),
+        )
