@@ -7,11 +7,11 @@ import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dubbatch.errors import DiskError
+from dubbatch.errors import DiskError, ManifestError
 from dubbatch.events import BatchStarted, EventHook, Level, Notice
 from dubbatch.jobs import LIVE, JobState
 from dubbatch.ledger.attempts import Lengths
@@ -25,6 +25,8 @@ from dubbatch.report.file import write_report
 from dubbatch.report.place import check_place, clear_leftovers
 from dubbatch.stop import Cause, Stop, StopReason
 from dubbatch.tracker.shelf import check_writable
+from dubbatch.writeback.rows import TeamFile
+from dubbatch.writeback.writeback import Written, write_back
 
 #: What a run has still to do something for.
 _OPEN = LIVE | {JobState.PENDING, JobState.COMPLETED}
@@ -43,10 +45,20 @@ class Batch:
     output_dir: Path
     #: Where reports go; the first two are ``report.csv`` and ``report.json`` in the output directory.
     reports: tuple[Path, ...]
+    #: The sheet that the results are written into; None: nothing of the team's is touched.
+    team: TeamFile | None = None
 
     @classmethod
-    def of(cls, manifest: Manifest, ledger: Path, output_dir: Path, reports: tuple[Path, ...]) -> Batch:
-        return cls(manifest.batch, manifest.origin.resolved, manifest.columns, ledger, output_dir, reports)
+    def of(
+        cls,
+        manifest: Manifest,
+        ledger: Path,
+        output_dir: Path,
+        reports: tuple[Path, ...],
+        team: TeamFile | None = None,
+    ) -> Batch:
+        team = team and replace(team, digest=manifest.digest)
+        return cls(manifest.batch, manifest.origin.resolved, manifest.columns, ledger, output_dir, reports, team)
 
 
 _NO_LENGTHS = Lengths(0.0, 0.0, 0.0)
@@ -63,6 +75,8 @@ class RunResult:
     reports: tuple[Path, ...]
     removed: tuple[str, ...] = ()
     lengths: Lengths = _NO_LENGTHS
+    #: What became of the team's sheet; None: it was not to be written.
+    sheet: Written | None = None
 
 
 def tell_start(batch: str, counts: Mapping[JobState, int], hook: EventHook) -> None:
@@ -114,6 +128,17 @@ def finish(name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledge
     if written == reports:
         ledger.jobs.finish_batch(name, now)
     return result_of(name, output_dir, written, ledger, stop)
+
+
+def fill_in(result: RunResult, team: TeamFile | None, ledger: Ledger) -> RunResult:
+    """Write where the batch stands into the team's sheet. That it can't be written is one more cause."""
+    if team is None or not result.counts or ledger.path is None:
+        return result
+    try:
+        sheet = write_back(team, ledger, result.batch, ledger.path.parent / "backups", datetime.now(UTC))
+    except (DiskError, ManifestError) as error:
+        return replace(result, causes=(*result.causes, Cause(StopReason.DISK, error.message, error.hint)))
+    return replace(result, sheet=sheet)
 
 
 def _clear_fetched(folder: Path) -> None:

@@ -23,6 +23,7 @@ from dubbatch.batch import (
     check_places,
     fetch_again,
     fetched_folder,
+    fill_in,
     finish,
     has_work,
     is_finished,
@@ -60,6 +61,7 @@ from dubbatch.signals import stopping_on_signals
 from dubbatch.stop import Stop, StopReason
 from dubbatch.tracker.downloader import Downloader
 from dubbatch.tracker.poller import Poller
+from dubbatch.writeback.rows import TeamFile
 
 Confirm = Callable[[Plan, Outlook], bool]
 
@@ -88,11 +90,11 @@ async def run_batch(
             ledger.account.belong_to(service.label)
         thread = LedgerThread(ledger, hook)
         try:
-            ended = await _begin(batch, jobs, service, settings, thread, hook, confirm)
-            if ended is not None:
-                return ended
-            give_back()
-            return await _carry_out(batch, service, settings, thread, hook)
+            result = await _begin(batch, jobs, service, settings, thread, hook, confirm)
+            if result is None:
+                give_back()
+                result = await _carry_out(batch, service, settings, thread, hook)
+            return fill_in(result, batch.team, ledger)
         finally:
             thread.close()
 
@@ -139,10 +141,12 @@ async def collect_batch(
     *,
     hook: EventHook,
     reports: tuple[Path, ...],
+    team: TeamFile | None = None,
 ) -> RunResult:
     """Ask once for what is at the service and fetch what has finished; send nothing, wait for nothing.
 
-    Outputs that were moved away are fetched again. Raises as :func:`run_batch`.
+    Outputs that were moved away are fetched again; ``team`` is the sheet that the results are written into. Raises as
+    :func:`run_batch`.
     """
     with Ledger(ledger_path) as ledger, batch_lock(ledger_path, batch.name):
         ledger.account.belong_to(service.label)
@@ -155,7 +159,7 @@ async def collect_batch(
                 work = asyncio.ensure_future(_collect(run))
                 with stopping_on_signals(stop, work):
                     await _to_the_end(work, stop)
-            return finish(batch.name, Path(batch.output_dir), reports, ledger, stop)
+            return fill_in(finish(batch.name, Path(batch.output_dir), reports, ledger, stop), team, ledger)
         finally:
             thread.close()
 

@@ -162,6 +162,12 @@ class Settings:
         is_path=True,
         is_many=True,
     )
+    write_back: bool = _option(
+        "write_back",
+        parse_bool,
+        False,
+        "Write status, output, error and minutes of each row into the manifest's sheet.",
+    )
     progress: bool = _option("progress", parse_bool, True, "Show progress.")
     quiet: bool = _option("quiet", parse_bool, False, "Only errors and the last line.")
     base_url: str = _option(

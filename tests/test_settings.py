@@ -50,6 +50,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "strict": ("yes", True),
     "on_error": ("SKIP", "skip"),
     "report": ("r.csv", (HERE / "r.csv",)),
+    "write_back": ("true", True),
     "progress": ("off", False),
     "quiet": ("yes", True),
     "base_url": ("https://other.example.com", "https://other.example.com"),

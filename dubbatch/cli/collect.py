@@ -32,6 +32,7 @@ def command(manifest: str, **values: Any) -> int:
     """
     project = open_project(manifest, values)
     show_warnings(project.resolved.warnings)
+    team = project.team
     with project.on_record() as record:
         if record is None:
             say(f"Batch {project.batch}: no run yet, so there is nothing to collect.")
@@ -42,7 +43,9 @@ def command(manifest: str, **values: Any) -> int:
     with service_of(project) as service, Progress(sys.stderr, quiet=settings.quiet, bar=settings.progress) as progress:
         if not service.credentials:
             raise KeyRefused("no key for the service", hint="set CHAMELAION_API_KEY; nothing was sent")
-        collecting = collect_batch(batch, project.ledger.absolute(), service, settings, hook=progress, reports=reports)
+        collecting = collect_batch(
+            batch, project.ledger.absolute(), service, settings, hook=progress, reports=reports, team=team
+        )
         result = asyncio.run(collecting)
     with while_read(sys.stdout):
         show_end(result, quiet=settings.quiet)

@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: Where the ledger's record of a batch is found.
 RECORD = ("ledger", "batch", "sandbox")
 #: What following and fetching take besides.
-FETCHING = ("timeout_s", "settle_s", "transfers", "report", "progress", "quiet")
+FETCHING = ("timeout_s", "settle_s", "transfers", "report", "write_back", "progress", "quiet")
 
 manifest_argument = click.argument("manifest", type=click.Path(path_type=str))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.manifest import Head, Manifest, Origin, Problem, load, parse_address, read_head
 from dubbatch.manifest.address import STANDARD_INPUT
-from dubbatch.manifest.cells import Cell
+from dubbatch.manifest.cells import Cell, Record
 from dubbatch.manifest.columns import is_column, nearest_column
 from dubbatch.manifest.output_names import safe_folder
 from dubbatch.manifest.problems import shown
@@ -26,7 +26,9 @@ from dubbatch.manifest.sources import read_at_most
 from dubbatch.manifest.warned import strictly
 from dubbatch.report.file import check_suffix
 from dubbatch.selection import check_columns, unmet
-from dubbatch.settings import Fault, Resolved, Settings, is_secret, resolve
+from dubbatch.settings import OPTIONS, Fault, Resolved, Settings, is_secret, resolve
+from dubbatch.writeback.rows import TeamFile
+from dubbatch.writeback.writeback import check_kind
 
 #: In the sandbox jobs take seconds, so everything that waits for minutes waits for seconds.
 _SANDBOX_PACE: Mapping[str, float] = {"poll_interval_s": 0.5, "settle_s": 10.0}
@@ -108,12 +110,25 @@ class Project:
 
     @property
     def _caps_named(self) -> str:
-        origin = self.resolved.origins["max_minutes_by"]
-        return {"flag": "--max-minutes-by", "environment": "DUBBATCH_MAX_MINUTES_BY"}.get(
-            origin, f"{origin}: max_minutes_by"
-        )
+        return self._named(_CAPS)
 
-    def _load(self) -> Manifest:
+    def _named(self, field: str) -> str:
+        """A setting as it was given."""
+        option, origin = OPTIONS[field], self.resolved.origins[OPTIONS[field].name]
+        return {"flag": option.flag, "environment": option.env}.get(origin, f"{origin}: {option.name}")
+
+    @property
+    def team(self) -> TeamFile | None:
+        """The sheet that results are written into; None: it is not asked for.
+
+        Raises UsageError where the manifest is none.
+        """
+        if not self.settings.write_back:
+            return None
+        check_kind(self.origin, self._named("write_back"))
+        return TeamFile(self.origin, self.columns, self._load)
+
+    def _load(self, data: bytes | None = None, watch: Callable[[Record], None] | None = None) -> Manifest:
         cell = self.head.settings.get("output")
         is_manifests = self.resolved.origins["output"] == "manifest" and isinstance(cell, Cell)
         return load(
@@ -124,8 +139,9 @@ class Project:
             columns=self.columns,
             expected=tuple(_mapped(self.settings.map)),
             include_hidden=self.settings.include_hidden,
-            data=self.data,
+            data=self.data if data is None else data,
             faults=tuple(self._setting_problems()),
+            watch=watch,
         )
 
     @contextmanager

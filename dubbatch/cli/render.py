@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dubbatch.batch import RunResult
     from dubbatch.ledger.jobs import BatchRow
     from dubbatch.ledger.ledger import Ledger
+    from dubbatch.writeback.writeback import Written
 
 #: The order in which states are listed: what is done first, what needs a person next.
 _STATES = (
@@ -72,8 +73,29 @@ def _closing_lines(result: RunResult) -> Iterable[str]:
     if result.lengths.actual_s:
         estimated, actual = result.lengths.estimated_s / 60, result.lengths.actual_s / 60
         yield f"Media minutes of the outputs: {actual:.2f}, estimated were {estimated:.2f}"
+    if result.sheet is not None:
+        yield from _sheet_lines(result.sheet)
     if result.reports:
         yield f"Outputs in {result.output_dir}, reports: {', '.join(path.name for path in result.reports)}"
+
+
+def show_sheet(sheet: Written) -> None:
+    """What became of the team's sheet."""
+    for line in _sheet_lines(sheet):
+        say(line)
+
+
+def _sheet_lines(sheet: Written) -> Iterable[str]:
+    name, jobs = sheet.path.name, f"{sheet.jobs} job{'s' if sheet.jobs > 1 else ''}"
+    if sheet.put is None:
+        yield f"Sheet {name} is up to date"
+    elif sheet.put.reason:
+        yield f"Sheet {name} {sheet.put.reason}: the results of {jobs} are in {sheet.put.path.name} beside it."
+        yield "  The next run with --write-back puts them into the sheet itself; so does `dubbatch report --write-back`."
+    else:
+        yield f"Sheet {name}: the results of {jobs} are in it; as it was before: {sheet.put.backup}"
+    for note in sheet.notes:
+        yield f"  {note}"
 
 
 def show_config(resolved: Resolved) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,22 @@ import click
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.options import RECORD, manifest_argument, setting_options
 from dubbatch.cli.project import open_project
+from dubbatch.cli.render import show_sheet
 from dubbatch.cli.speech import say
 from dubbatch.report.file import write_report
+from dubbatch.writeback.writeback import write_back
 
 
 @click.command("report")
 @manifest_argument
-@setting_options((*RECORD, "report"))
+@setting_options((*RECORD, "report", "write_back"))
 def command(manifest: str, **values: Any) -> int:
-    """Write report.csv and report.json of MANIFEST's batch again, from the ledger; sends nothing."""
+    """Write report.csv and report.json of MANIFEST's batch again, from the ledger; sends nothing.
+
+    With --write-back, the results go into the sheet, too.
+    """
     project = open_project(manifest, values)
+    team = project.team
     with project.on_record() as record:
         if record is None:
             say(f"Batch {project.batch}: no run yet, so there is nothing to report.")
@@ -29,4 +36,7 @@ def command(manifest: str, **values: Any) -> int:
         for path in (folder / "report.csv", folder / "report.json", *project.settings.report):
             write_report(path, ledger, batch.name)
             say(str(path))
+        if team is not None:
+            backups = project.ledger.parent / "backups"
+            show_sheet(write_back(team, ledger, batch.name, backups, datetime.now(UTC)))
     return OK

@@ -50,11 +50,12 @@ def command(manifest: str, **values: Any) -> int:
     """
     project = open_project(manifest, values, needs_rows=True)
     show_warnings(project.resolved.warnings)
+    team = project.team
     loaded = project.load()
     show_warnings(project.cap_warnings(loaded.jobs))
     if not may_go_on(loaded, project.settings):
         return MANIFEST
-    batch = Batch.of(loaded, project.ledger.absolute(), project.output_dir.absolute(), project.reports)
+    batch = Batch.of(loaded, project.ledger.absolute(), project.output_dir.absolute(), project.reports, team)
     jobs, is_whole = iter(loaded.jobs), not loaded.errors
     # The run takes the jobs over, and lets them go when the ledger has them: it may last for days.
     del loaded

@@ -99,6 +99,20 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the columns of a table stand in its file: what one has to know to write into it."""
+
+    #: The tab that was read; empty in a file without tabs.
+    sheet: str
+    #: Row of the header, the upper one where it has two.
+    header: int
+    #: Of the columns, from the first; empty: that column has none.
+    titles: tuple[str, ...]
+    #: Indexes of columns without a title that have something in them; complete when the records have been walked.
+    strays: set[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """All that one file says. ``records`` can be walked once; the rest is complete before."""
 
@@ -108,6 +122,8 @@ class Content:
     records: Iterable[Record]
     #: Where the header row (or YAML's list of jobs) begins.
     place: Place
+    #: Of a table; None: there are no columns.
+    layout: Layout | None = None
     #: Whether every row has every header. In YAML each row has keys of its own.
     is_table: bool = True
     #: Whether a spreadsheet program may have rewritten values on their way to text (1E+05).

@@ -41,34 +41,58 @@ class CsvSource:
 
     def content(self, data: bytes, origin: Origin, columns: Mapping[str, str]) -> Content:
         text, problems = decode(data, origin.path)
-        delimiter, start = _sniff(text, self.delimiters, columns)
-        grid = Grid(_lines(text, start, delimiter), origin, columns, can_shift=True, mend_broken=_MEND_QUOTES)
+        dialect = sniff(text, columns, self.delimiters)
+        grid = Grid(_lines(text, dialect), origin, columns, can_shift=True, mend_broken=_MEND_QUOTES)
         return replace(read_table(grid, Head(origin, problems=problems)), is_export=True)
 
 
-def _sniff(text: str, delimiters: str, columns: Mapping[str, str]) -> tuple[str, int]:
-    """The delimiter, and where the table starts (after a ``sep=`` line)."""
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a table is written in a text."""
+
+    delimiter: str
+    #: Where the table starts: after a ``sep=`` line.
+    start: int
+    #: Whether a blank follows delimiters before quotation marks; typed by hand, it would keep them from being one.
+    is_spaced: bool
+
+    @classmethod
+    def of(cls, text: str, delimiter: str, start: int = 0) -> Dialect:
+        return cls(delimiter, start, f'{delimiter} "' in text)
+
+    def pieces(self, text: str) -> Iterator[str]:
+        """The physical lines. Raises csv.Error for one that would become more cells than memory holds."""
+        for found in _LINE.finditer(text, self.start):
+            line = found.group()
+            if len(line) > _DELIMITERS_MAX and line.count(self.delimiter) > _DELIMITERS_MAX:
+                raise csv.Error(_TOO_WIDE)
+            yield line
+
+    def rows(self, pieces: Iterator[str], *, is_strict: bool = True) -> Iterator[list[str]]:
+        """The values of each record, of which ``pieces`` has one or more. Raises csv.Error, and goes on after it."""
+        return csv.reader(pieces, delimiter=self.delimiter, strict=is_strict, skipinitialspace=self.is_spaced)
+
+
+def sniff(text: str, columns: Mapping[str, str], delimiters: str = _DELIMITERS) -> Dialect:
+    """How ``text`` is written: as it says itself, or with the delimiter that makes the best header."""
     told = _SEP_LINE.match(text)
     if told:
-        return told["delimiter"], told.end()
+        return Dialect.of(text, told["delimiter"], told.end())
 
     def promise(delimiter: str) -> tuple[int, int]:
         # Not strict: a header with a broken quote shall be told of as what it is.
-        lines = list(islice(_lines(text, 0, delimiter, is_strict=False), LINES_LOOKED_AT))
+        lines = list(islice(_lines(text, Dialect.of(text, delimiter), is_strict=False), LINES_LOOKED_AT))
         if any(line.broken == _TOO_WIDE for line in lines):
             return 0, COLUMNS_MAX
         at, score = best_header(lines, columns)
         return score, len(lines[at].values) if lines else 0
 
-    return max(delimiters, key=promise), 0
+    return Dialect.of(text, max(delimiters, key=promise))
 
 
-def _lines(text: str, start: int, delimiter: str, *, is_strict: bool = True) -> Iterator[Line]:
-    # Typed by hand, a blank may follow the delimiter, and would keep a quotation mark from being one.
-    is_spaced = f'{delimiter} "' in text
+def _lines(text: str, dialect: Dialect, *, is_strict: bool = True) -> Iterator[Line]:
     has_formulas = '="' in text or "=HYPERLINK(" in text
-    pieces = _pieces(text, start, delimiter)
-    reader = csv.reader(pieces, delimiter=delimiter, strict=is_strict, skipinitialspace=is_spaced)
+    reader = dialect.rows(dialect.pieces(text), is_strict=is_strict)
     for number in range(1, ROWS_MAX + 1):
         try:
             values = next(reader)
@@ -88,15 +112,6 @@ def _meant(value: str) -> str:
     if found is None:
         return value
     return found["text"] if found["text"] is not None else found["link"]
-
-
-def _pieces(text: str, start: int, delimiter: str) -> Iterator[str]:
-    """The physical lines. Raises csv.Error for one that would become more cells than memory holds."""
-    for found in _LINE.finditer(text, start):
-        line = found.group()
-        if len(line) > _DELIMITERS_MAX and line.count(delimiter) > _DELIMITERS_MAX:
-            raise csv.Error(_TOO_WIDE)
-        yield line
 
 
 _TOO_WIDE = f"a row has more than {COLUMNS_MAX:,} cells"

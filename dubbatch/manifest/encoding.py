@@ -67,10 +67,18 @@ def decode(data: bytes, path: Path) -> tuple[str, tuple[Problem, ...]]:
     return text, problems
 
 
+def codec_of(data: bytes, path: Path) -> str:
+    """Python's name of the encoding that ``decode`` takes ``data`` for. Raises ManifestError as it does."""
+    codec = _unicode(data)
+    if codec or _is_utf8(data) or _damaged(data, path):
+        return codec or "utf-8-sig"
+    return _best_reading(data)[0]
+
+
 def _read(data: bytes, path: Path) -> tuple[str, tuple[Problem, ...]]:
     if found := impostor(data):
         raise ManifestError(f"{path} is {found.what}.", hint=found.remedy)
-    codec = next((codec for mark, codec in _MARKS if data.startswith(mark)), "") or _by_zeros(data)
+    codec = _unicode(data)
     if codec:
         text = data.decode(codec, errors="replace")
         if "\0" in text or text.count(_REPLACED) * 20 > len(text):
@@ -82,6 +90,19 @@ def _read(data: bytes, path: Path) -> tuple[str, tuple[Problem, ...]]:
         return data.decode("utf-8-sig"), ()
     except UnicodeDecodeError as error:
         return _damaged(data, path) or _guessed(data, path, error.start)
+
+
+def _unicode(data: bytes) -> str:
+    """The encoding of units of several bytes; empty: it is none."""
+    return next((codec for mark, codec in _MARKS if data.startswith(mark)), "") or _by_zeros(data)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _by_zeros(data: bytes) -> str:

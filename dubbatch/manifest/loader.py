@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 from dubbatch.errors import ManifestError
 from dubbatch.jobs import Job, Place
 from dubbatch.manifest.address import STANDARD_INPUT
-from dubbatch.manifest.cells import Cell, Content, Head, Include, Origin
+from dubbatch.manifest.cells import Cell, Content, Head, Include, Layout, Origin, Record
 from dubbatch.manifest.columns import FIELDS
 from dubbatch.manifest.headers import mapping_problems, resolve
 from dubbatch.manifest.output_names import DEFAULT_TEMPLATE, Template, parse_template
@@ -34,6 +36,10 @@ class Manifest:
     problems: tuple[Problem, ...]
     #: The team's own headers, in order.
     columns: tuple[str, ...]
+    #: SHA-256 of the file's bytes.
+    digest: str = ""
+    #: Of a table; None: the manifest is no table.
+    layout: Layout | None = None
 
     @property
     def path(self) -> Path:
@@ -66,6 +72,7 @@ def load(
     include_hidden: bool = False,
     data: bytes | None = None,
     faults: Sequence[Problem] = (),
+    watch: Callable[[Record], None] | None = None,
 ) -> Manifest:
     """All jobs and all problems of a manifest.
 
@@ -73,13 +80,16 @@ def load(
     where the template stands, if in the manifest; ``columns``: the team's headers, and what they stand for, as said
     outside of the manifest, and ``expected`` those of them that are to be in it; ``include_hidden``: rows that the
     sheet hides count too; ``data``: what came on standard input; ``faults``: what is wrong with the manifest's
-    settings, told first; an error among them blocks every row. Raises ManifestError where the file can't be read at
-    all; what can be mended is a problem.
+    settings, told first; an error among them blocks every row; ``watch`` is shown each of its own records. Raises
+    ManifestError where the file can't be read at all; what can be mended is a problem.
     """
     origin = path if isinstance(path, Origin) else Origin(path)
     outer = dict(columns or {})
     source = source_of(origin, data)
-    content = source.content(read_bytes(origin.path) if data is None else data, origin, outer)
+    data = read_bytes(origin.path) if data is None else data
+    content = source.content(data, origin, outer)
+    if watch is not None:
+        content = replace(content, records=_watched(content.records, watch))
     parts, unread = _parts(content, origin, outer, expected)
     own = tuple(dict.fromkeys(chain.from_iterable(part.headers.own for part in parts)))
     template, template_problems = _template(output_template, own, output_template_place or origin.place)
@@ -93,7 +103,17 @@ def load(
         reading.read(part)
     jobs, problems = reading.settled(next((problem for problem in general if problem.is_error), None))
     problems += _no_jobs(jobs, [*general, *problems], content.place)
-    return Manifest(origin, batch, tuple(with_warnings(jobs, problems)), (*general, *problems), own)
+    # Where reading was given up, the rest of the records is still walked: the layout is to be complete.
+    deque(content.records if watch is not None else (), maxlen=0)
+    digest = hashlib.sha256(data).hexdigest()
+    jobs = with_warnings(jobs, problems)
+    return Manifest(origin, batch, tuple(jobs), (*general, *problems), own, digest, content.layout)
+
+
+def _watched(records: Iterable[Record], watch: Callable[[Record], None]) -> Iterator[Record]:
+    for record in records:
+        watch(record)
+        yield record
 
 
 def _parts(

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from dubbatch.jobs import Place
-from dubbatch.manifest.cells import Cell, Content, Head, Origin, Record
+from dubbatch.manifest.cells import Cell, Content, Head, Layout, Origin, Record
 from dubbatch.manifest.columns import REQUIRED, likely_column, looks_like_code, meaning_of
 from dubbatch.manifest.languages import tag_of
 from dubbatch.manifest.lines import Line
@@ -41,10 +41,11 @@ class Grid:
 
 
 class _Header(NamedTuple):
-    """The header found: its titles, the line it stands in, and the lines after it that were looked at already."""
+    """The header found: its titles, the line it stands in, and the lines around it that were looked at already."""
 
     titles: Sequence[str]
     line: Line
+    before: Sequence[Line]
     after: Sequence[Line]
 
 
@@ -56,11 +57,13 @@ def read_table(grid: Grid, head: Head) -> Content:
     if header.line.broken:
         broken = Problem("error", place, "", header.line.broken, grid.mend_broken)
         return Content(head, (), (), place, problems=(broken,))
+    layout = Layout(grid.origin.sheet, header.line.number, tuple(header.titles), _beside(header))
     return Content(
         head=head,
         headers=tuple(Cell(title, place, title) for title in header.titles if title),
-        records=_Records(grid, header.titles, place).of(chain(header.after, grid.lines)),
+        records=_Records(grid, layout, place).of(chain(header.after, grid.lines)),
         place=place,
+        layout=layout,
     )
 
 
@@ -99,14 +102,21 @@ def best_header(lines: Sequence[Line], columns: Mapping[str, str]) -> tuple[int,
 
 def _header(lines: Sequence[Line], columns: Mapping[str, str]) -> _Header:
     if not lines:
-        return _Header((), Line(1, ()), ())
+        return _Header((), Line(1, ()), (), ())
     at, _ = best_header(lines, columns)
-    line, after = lines[at], lines[at + 1 :]
+    before, line, after = lines[:at], lines[at], lines[at + 1 :]
     joined = _joined(line.values, after[0], columns) if after else None
     if joined is not None:
-        return _Header(joined, line, after[1:])
+        return _Header(joined, line, before, after[1:])
     titles = _trimmed(line.values)
-    return _Header(_with_above(titles, lines[at - 1].values, columns) if at else titles, line, after)
+    return _Header(_with_above(titles, lines[at - 1].values, columns) if at else titles, line, before, after)
+
+
+def _beside(header: _Header) -> set[int]:
+    """The columns without a title that have something above the header."""
+    titled = {index for index, title in enumerate(header.titles) if title}
+    filled = (index for line in header.before for index, value in enumerate(line.values) if value.strip())
+    return {*filled} - titled
 
 
 def _with_above(titles: list[str], above: Sequence[str], columns: Mapping[str, str]) -> list[str]:
@@ -154,7 +164,7 @@ class _Records:
     """Makes records of the lines below one header."""
 
     grid: Grid
-    titles: Sequence[str]
+    layout: Layout
     header: Place
     #: As ``titles``, but of two columns with one title the second has none: the first counts.
     _keys: list[str] = field(init=False)
@@ -163,12 +173,12 @@ class _Records:
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
-        self._keys = ["" if title in seen or seen.add(title) else title for title in self.titles]  # type: ignore[func-returns-value]
+        self._keys = ["" if title in seen or seen.add(title) else title for title in self.layout.titles]  # type: ignore[func-returns-value]
 
     def of(self, lines: Iterator[Line]) -> Iterator[Record]:
         file, sheet = str(self.grid.origin.path), self.grid.origin.sheet
         keys = self._keys
-        untitled = [index for index, title in enumerate(self.titles) if not title]
+        untitled = [index for index, title in enumerate(self.layout.titles) if not title]
         width = len(keys)
         new = tuple.__new__
         for line in lines:
@@ -188,6 +198,8 @@ class _Records:
             for index, mark in marks.items():
                 if index < width and (key := keys[index]):
                     cells[key] = Cell(values[index], place, key, mark)
+                elif index >= width:
+                    self.layout.strays.add(index)
             problems = () if len(values) <= width and not untitled else self._strays(values, untitled, place)
             if cells or problems:
                 yield Record(cells, place, problems, line.is_hidden)
@@ -195,11 +207,13 @@ class _Records:
     def _strays(self, values: Sequence[str], untitled: Sequence[int], place: Place) -> tuple[Problem, ...]:
         """Values that stand under no header."""
         problems: list[Problem] = []
-        beyond = range(len(self.titles), len(values))
+        width = len(self.layout.titles)
+        beyond = range(width, len(values))
         for index in [*(index for index in untitled if index < len(values)), *beyond]:
             if not values[index].strip():
                 continue
-            if self.grid.can_shift and index >= len(self.titles):
+            self.layout.strays.add(index)
+            if self.grid.can_shift and index >= width:
                 message, remedy = "the row has more cells than there are headers", _QUOTE
                 cell = replace(place, column=column_letters(index))
                 return (*problems, Problem("error", cell, shown(values[index]), message, remedy))

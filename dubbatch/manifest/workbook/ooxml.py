@@ -7,10 +7,12 @@ without bounds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from xml.parsers import expat
 
 Attributes = Mapping[str, str]
+Reader = expat.XMLParserType
 
 SAVE_AGAIN = "Open it in your spreadsheet program and save it again as an Excel Workbook (.xlsx)."
 _TRUE = ("1", "true")
@@ -32,6 +34,14 @@ def walk(chunks: Iterable[bytes], start: Callable[[str, Attributes], None]) -> N
     feed(reader, chunks)
 
 
+def walk_head(data: bytes, start: Callable[[str, Attributes], None]) -> None:
+    """As ``walk``, of the beginning of a part. Raises Unusable."""
+    reader = parser()
+    reader.StartElementHandler = lambda name, attributes: start(local(name), attributes)
+    with _told():
+        reader.Parse(data, False)
+
+
 def local(name: str) -> str:
     """``name`` without its namespace's prefix."""
     return name.rpartition(":")[2]
@@ -47,7 +57,7 @@ def is_true(text: str) -> bool:
     return text.strip().lower() in _TRUE
 
 
-def parser() -> expat.XMLParserType:
+def parser() -> Reader:
     """A parser without handlers but for what is refused."""
     reader = expat.ParserCreate()
     # Spreadsheet programs write none; what they define can grow without bounds.
@@ -59,12 +69,18 @@ def _refuse_doctype(*_: object) -> None:
     raise Unusable("has a DOCTYPE in it, which no spreadsheet program writes", SAVE_AGAIN)
 
 
-def feed(reader: expat.XMLParserType, chunks: Iterable[bytes]) -> None:
+def feed(reader: Reader, chunks: Iterable[bytes]) -> None:
     """Parses all ``chunks``. Raises Unusable."""
-    try:
+    with _told():
         for chunk in chunks:
             reader.Parse(chunk, False)
         reader.Parse(b"", True)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise malformed(f"its XML is broken ({error})") from error
 

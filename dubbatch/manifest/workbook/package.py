@@ -10,7 +10,7 @@ import io
 import posixpath
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
@@ -22,6 +22,8 @@ from dubbatch.manifest.workbook.ooxml import SAVE_AGAIN, Attributes, Unusable, a
 #: Of all parts that are read, unpacked.
 _UNPACKED_MAX = 512 << 20
 _CHUNK = 1 << 20
+#: Of an entry that is written, when its size is not known yet: with room for what grows.
+_ZIP64_FROM = 1 << 30
 _PARTS_MAX = 20_000
 _OLE2_MARK = b"\xd0\xcf\x11\xe0"
 _DIRECTORY_MARK = b"PK\x01\x02"
@@ -153,6 +155,25 @@ class Package:
         buffer.seek(0)
         return facts, buffer
 
+    def part(self, name: str) -> bytes:
+        """All of the part ``name``."""
+        return b"".join(self._chunks(name))
+
+    def rewrite(self, part: str, chunks: Iterable[bytes | memoryview], out: IO[bytes]) -> None:
+        """Write to ``out`` the archive with ``chunks`` as its ``part``; its other entries are as they were."""
+        changed = self._names[part.casefold()]
+        with zipfile.ZipFile(out, "w") as copy:
+            copy.comment = self._zip.comment
+            for info in self._zip.infolist():
+                # Sizes and offsets of the copy are its own.
+                entry = zipfile.ZipInfo(info.filename, info.date_time)
+                entry.compress_type, entry.comment = info.compress_type, info.comment
+                entry.create_system, entry.external_attr = info.create_system, info.external_attr
+                source = chunks if info is changed else self._unpack(info)
+                with copy.open(entry, "w", force_zip64=info.file_size >= _ZIP64_FROM) as file:
+                    for chunk in source:
+                        file.write(chunk)
+
     def _workbook_part(self) -> str:
         roots = self.relations("")
         part = next((root.target for root in roots.values() if root.kind == "officeDocument"), _WORKBOOK)
@@ -176,7 +197,9 @@ class Package:
             self.is_stale = is_true(attributes.get("fullCalcOnLoad", ""))
 
     def _chunks(self, part: str) -> Iterator[bytes]:
-        info = self._names[part.casefold()]
+        return self._unpack(self._names[part.casefold()])
+
+    def _unpack(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
         if info.flag_bits & 1:
             raise Unusable("is protected with a password", "Save it without a password and pass that file.")
         try:
@@ -190,7 +213,7 @@ class Package:
                         )
                     yield chunk
         except _DAMAGES as error:
-            raise Unusable(f"is damaged ({part} can't be unpacked)", _COPY_AGAIN) from error
+            raise Unusable(f"is damaged ({info.filename} can't be unpacked)", _COPY_AGAIN) from error
 
 
 @dataclass

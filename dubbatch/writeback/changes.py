@@ -1,0 +1,125 @@
+"""Which cells of the team's sheet are to say what. Pure.
+
+Five columns, or five a language where a row has a dub a language (``dub_status_de``). A row whose results stand
+there already is left alone: ``dub_updated`` tells when a row's results have changed, and a sheet without changes
+is not written at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dubbatch.manifest.columns import normal
+from dubbatch.writeback.cell_xml import Cells, Value
+from dubbatch.writeback.rows import TeamSheet
+
+#: Names of our columns -> width in characters.
+COLUMNS: Mapping[str, float] = {
+    "dub_status": 13,
+    "dub_output": 34,
+    "dub_error": 44,
+    "dub_minutes": 12,
+    "dub_updated": 21,
+}
+#: A sentence, not a log.
+_TEXT_MAX = 1_000
+
+
+class Entry(NamedTuple):
+    """What is to be said of one job."""
+
+    row: int
+    #: Of the dub, where the sheet has one a language; empty: the row's only one.
+    language: str
+    status: str
+    #: Path of the output from the sheet's folder.
+    output: str
+    error: str
+    #: Media minutes of the output; None: there is none.
+    minutes: float | None
+
+    def values(self, updated: str) -> dict[str, Value]:
+        """Name of a column -> what it says; an empty text: nothing."""
+        minutes = "" if self.minutes is None else self.minutes
+        return dict(zip(COLUMNS, (self.status, self.output, self.error, minutes, updated), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Cells to set, those of new headers included."""
+
+    cells: Cells
+    #: How many jobs they are about.
+    jobs: int
+    #: New column -> width in characters.
+    widths: Mapping[int, float]
+
+
+def changes(
+    sheet: TeamSheet,
+    entries: Iterable[Entry],
+    updated: str,
+    first_free: Callable[[int, int, tuple[int, int]], int],
+) -> Changes:
+    """What ``entries`` change in ``sheet``; ``updated`` is the time, as it is written.
+
+    ``first_free(count, after, rows)`` is the first of so many free columns from ``after`` on, in the rows from first
+    to last.
+    """
+    every = list(entries)
+    places = _present(sheet.layout.titles)
+    titles = [f"{name}{_suffix(language)}" for language in _languages(every) for name in COLUMNS]
+    new = [title for title in titles if normal(title) not in places]
+    cells: dict[int, dict[int, Value]] = {}
+    widths: dict[int, float] = {}
+    if new:
+        rows = sheet.layout.header, max(entry.row for entry in every)
+        first = first_free(len(new), len(sheet.layout.titles), rows)
+        for column, title in enumerate(new, first):
+            places[normal(title)] = column
+            cells.setdefault(sheet.layout.header, {})[column] = title
+            widths[column] = next(width for name, width in COLUMNS.items() if title.startswith(name))
+    changed = 0
+    for entry in every:
+        there = sheet.texts.get(entry.row, {})
+        wanted = {normal(name + _suffix(entry.language)): value for name, value in entry.values(updated).items()}
+        *results, last = wanted.items()
+        different = {name: value for name, value in results if not _is_same(there.get(name, ""), value)}
+        if different:
+            changed += 1
+            row = cells.setdefault(entry.row, {})
+            row.update({places[name]: value for name, value in (*different.items(), last)})
+    return Changes(cells, changed, widths)
+
+
+def sentence(text: str) -> str:
+    """``text`` as one line that a cell can hold."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= _TEXT_MAX else f"{line[: _TEXT_MAX - 1]}…"
+
+
+def _present(titles: Iterable[str]) -> dict[str, int]:
+    """Header, as headers are compared -> its column; of two with one header, the first."""
+    places: dict[str, int] = {}
+    for column, title in enumerate(titles):
+        places.setdefault(normal(title), column)
+    return places
+
+
+def _languages(entries: Iterable[Entry]) -> list[str]:
+    return list(dict.fromkeys(entry.language for entry in entries))
+
+
+def _suffix(language: str) -> str:
+    return f"_{language}" if language else ""
+
+
+def _is_same(text: str, value: Value) -> bool:
+    if isinstance(value, str):
+        return text == value
+    try:
+        return float(text) == value
+    except ValueError:
+        return False

@@ -1,0 +1,128 @@
+"""Where the new sheet goes: in the place of the team's own, or beside it where that is somebody's at the moment.
+
+The sheet as it was is kept, once a run, among the backups beside the ledger. Nothing is overwritten that we have
+not read: what changes while we write stays as it is, and the new sheet lies beside it.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from dubbatch.durability import replacing, sync_folder
+from dubbatch.errors import DiskError
+
+#: Of each sheet, so many are kept.
+_BACKUPS_MAX = 10
+#: What programs put beside a file that they have open: Excel, LibreOffice.
+_LOCKS = ("~${name}", ".~lock.{name}#")
+
+
+class InUse(Exception):
+    """The sheet can't be replaced now: why, as the end of a sentence about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Where the new sheet is."""
+
+    path: Path
+    #: Why it is not in the place of the team's own; empty: it is.
+    reason: str = ""
+    #: The sheet as it was before; None: it is still there.
+    backup: Path | None = None
+
+
+def put(path: Path, seen: bytes, write: Callable[[IO[bytes]], None], backups: Path, moment: str) -> Put:
+    """Put what ``write`` writes where ``path`` is, whose bytes were ``seen``, or beside it.
+
+    ``moment`` is part of the backups' names. Raises DiskError where neither can be done; what ``write`` raises.
+    """
+    real = path.resolve()
+    beside = sidecar(path)
+    try:
+        _check_free(real)
+        backup = _back_up(real, seen, backups, moment)
+        with replacing(real) as part:
+            _write(part, write)
+            _look_alike(part, real)
+            _check_free(real)
+            _check_unchanged(real, seen)
+        sync_folder(real.parent)
+        _put_away(beside, backups, moment)
+        return Put(path, backup=backup)
+    except InUse as error:
+        reason = str(error)
+    except PermissionError:
+        reason = "is open in another program, or may not be written"
+    except OSError as error:
+        raise _disk_error(path, error) from error
+    try:
+        _put_away(beside, backups, moment)
+        with replacing(beside) as part:
+            _write(part, write)
+    except OSError as error:
+        raise _disk_error(beside, error) from error
+    return Put(beside, reason)
+
+
+def sidecar(path: Path) -> Path:
+    """The name beside ``path`` for a sheet that can't take its place."""
+    return path.with_name(f"{path.stem}.dubbatch{path.suffix}")
+
+
+def _check_free(path: Path) -> None:
+    for pattern in _LOCKS:
+        lock = path.with_name(pattern.format(name=path.name))
+        if lock.exists():
+            raise InUse(f"is open in another program (its lock file is {lock.name})")
+    # Who may write all the same (an administrator) is not meant to.
+    if not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(path, os.W_OK):
+        raise InUse("is read-only")
+
+
+def _check_unchanged(path: Path, seen: bytes) -> None:
+    if path.read_bytes() != seen:
+        raise InUse("was changed while the results were written")
+
+
+def _write(part: Path, write: Callable[[IO[bytes]], None]) -> None:
+    with part.open("xb") as file:
+        write(file)
+
+
+def _look_alike(part: Path, path: Path) -> None:
+    """The new file is whose the old one was."""
+    shutil.copymode(path, part)
+    there = path.stat()
+    with suppress(OSError, AttributeError):
+        os.chown(part, there.st_uid, there.st_gid)
+
+
+def _put_away(beside: Path, backups: Path, moment: str) -> None:
+    """An older sheet beside ours says less than the new one; somebody may have worked in it."""
+    if beside.exists():
+        _back_up(beside, beside.read_bytes(), backups, moment)
+        beside.unlink()
+
+
+def _back_up(path: Path, data: bytes, backups: Path, moment: str) -> Path:
+    backup = backups / f"{path.stem}.{moment}{path.suffix}"
+    with replacing(backup) as part:
+        part.write_bytes(data)
+    name = f"{glob.escape(path.stem)}.[0-9]*T[0-9]*Z{glob.escape(path.suffix)}"
+    for old in sorted(backups.glob(name))[:-_BACKUPS_MAX]:
+        old.unlink(missing_ok=True)
+    return backup
+
+
+def _disk_error(path: Path, error: OSError) -> DiskError:
+    hint = "make room, or see that its folder can be written; `dubbatch report --write-back` then fills it in, free"
+    return DiskError(f"the sheet {path} can't be written: {error.strerror or error}", hint=hint)

@@ -1,0 +1,123 @@
+"""The team's sheet as it is now, and in which of its rows each job of the ledger stands.
+
+A sheet is worked on while a run goes on: it is read anew, and its rows are found by the ids that loading gives
+them. A row that asks for other work than what was planned has no results yet, and is none of ours. Where not one
+byte has changed since the run loaded it, the ledger knows the rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dubbatch.identity import canonical_url
+from dubbatch.jobs import Job, Media
+from dubbatch.ledger.ledger import Ledger
+from dubbatch.manifest import Manifest, Origin
+from dubbatch.manifest.cells import Layout, Record
+from dubbatch.manifest.columns import meaning_of, normal
+from dubbatch.manifest.sources import read_bytes, source_of
+
+#: What the names of our columns begin with, as headers are compared.
+OURS = "dub_"
+
+
+@dataclass(frozen=True, slots=True)
+class TeamFile:
+    """The team's manifest, and how it is read."""
+
+    origin: Origin
+    #: The team's headers, and what they stand for.
+    columns: Mapping[str, str]
+    #: Loads these bytes as the run did, and shows every record to the second argument.
+    load: Callable[[bytes, Callable[[Record], None]], Manifest]
+    #: SHA-256 of its bytes when the run loaded them; empty: this command didn't.
+    digest: str = ""
+
+    @property
+    def path(self) -> Path:
+        return self.origin.path
+
+
+@dataclass(frozen=True, slots=True)
+class TeamSheet:
+    """The table in the file, as it is now."""
+
+    data: bytes
+    layout: Layout
+    #: The row of each job.
+    rows: Mapping[str, int]
+    #: Row -> header of ours, as headers are compared -> its text there; empty cells are left out.
+    texts: Mapping[int, Mapping[str, str]]
+    #: Whether a row may have a dub a language.
+    is_matrix: bool
+    #: Jobs whose rows ask for other work by now, or are gone.
+    missing: tuple[str, ...] = ()
+
+
+def read_sheet(team: TeamFile, ledger: Ledger, batch: str) -> TeamSheet:
+    """The sheet with the jobs of ``batch`` in it. Raises ManifestError where it can't be read any more."""
+    data = read_bytes(team.path)
+    seen = _Seen()
+    known = (record.job for record in ledger.jobs.all(batch) if record.present)
+    if hashlib.sha256(data).hexdigest() == team.digest:
+        layout = seen.walk(data, team)
+        rows, missing = {job.id: job.place.row or 0 for job in known}, list[str]()
+    else:
+        manifest = team.load(data, seen)
+        layout = manifest.layout
+        rows, missing = _matched({job.id: job for job in manifest.jobs}, known)
+    layout = layout or Layout("", 1, (), set())
+    is_matrix = any(meaning_of(title, team.columns).startswith(("audio:", "languages")) for title in layout.titles)
+    return TeamSheet(data, layout, rows, seen.texts, is_matrix, tuple(missing))
+
+
+def _matched(present: Mapping[str, Job], known: Iterator[Job]) -> tuple[dict[str, int], list[str]]:
+    """The rows of the jobs that the sheet still asks for, and the ids of the others."""
+    rows: dict[str, int] = {}
+    missing = []
+    for job in known:
+        now = present.get(job.id)
+        if now is not None and _work(now) == _work(job):
+            rows[job.id] = now.place.row or 0
+        else:
+            missing.append(job.id)
+    return rows, missing
+
+
+def _work(job: Job) -> tuple[object, ...]:
+    """What a row asks for, as far as the sheet says it (design, section 5, "Identity")."""
+    return _medium(job.video), _medium(job.audio), job.disable_active_speaker_detection, job.model, job.language
+
+
+def _medium(media: Media) -> str:
+    if media.url is not None:
+        return canonical_url(media.url)
+    return str(media.path) if media.path is not None else media.text
+
+
+@dataclass
+class _Seen:
+    """Keeps what stands in our columns."""
+
+    texts: dict[int, dict[str, str]] = field(default_factory=dict)
+    #: Header -> as it is compared; empty: it is none of ours.
+    _names: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, record: Record) -> None:
+        for header, cell in record.cells.items():
+            name = self._names.get(header)
+            if name is None:
+                compared = normal(header)
+                name = self._names[header] = compared if compared.startswith(OURS) else ""
+            if name and record.place.row is not None:
+                self.texts.setdefault(record.place.row, {})[name] = cell.text
+
+    def walk(self, data: bytes, team: TeamFile) -> Layout | None:
+        """The layout of a table whose rows are known; its records are looked at, and not understood."""
+        content = source_of(team.origin).content(data, team.origin, team.columns)
+        for record in content.records:
+            self(record)
+        return content.layout

@@ -1,0 +1,151 @@
+"""A batch's results in the team's own sheet: the whole way, from the ledger to the file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from dubbatch.errors import ManifestError, UsageError
+from dubbatch.ledger.ledger import Ledger
+from dubbatch.manifest import Origin
+from dubbatch.manifest.address import STANDARD_INPUT
+from dubbatch.manifest.csv_source import CsvSource
+from dubbatch.manifest.sources import SOURCES
+from dubbatch.manifest.table import column_letters
+from dubbatch.manifest.workbook.ooxml import Unusable
+from dubbatch.manifest.workbook.source import WorkbookSource
+from dubbatch.report.rows import known_batch, report_rows
+from dubbatch.report.table import inert
+from dubbatch.writeback import csv_text, workbook
+from dubbatch.writeback.changes import Changes, Entry, changes, sentence
+from dubbatch.writeback.place import Put, put
+from dubbatch.writeback.rows import TeamFile, TeamSheet, read_sheet
+
+#: Ids or cells that are named in one line.
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of the team's sheet."""
+
+    path: Path
+    #: Jobs whose results were written; 0: they all stood there already, and nothing was.
+    jobs: int
+    put: Put | None = None
+    #: What was left alone, in words for a person.
+    notes: tuple[str, ...] = ()
+
+
+def check_kind(origin: Origin, said: str = "--write-back") -> None:
+    """Raises UsageError unless results can be written into such a manifest; ``said`` is who asks for it."""
+    source = SOURCES.get(origin.path.suffix.lower())
+    if origin.path != STANDARD_INPUT and isinstance(source, CsvSource | WorkbookSource):
+        return
+    what = "what comes on standard input" if origin.path == STANDARD_INPUT else f"a {origin.path.suffix} file"
+    hint = "pass the sheet itself (.xlsx, .xlsm, .csv, .tsv), or leave it out: the reports say the same"
+    raise UsageError(f"{said} writes into the team's sheet, and {what} is none", hint=hint)
+
+
+def write_back(team: TeamFile, ledger: Ledger, batch: str, backups: Path, now: datetime) -> Written:
+    """Write what the ledger knows of ``batch`` into the team's sheet; the sheet as it was goes to ``backups``.
+
+    ``now`` is in UTC. Raises ManifestError where the sheet can't be read or edited any more, DiskError, LedgerError.
+    """
+    try:
+        sheet = read_sheet(team, ledger, batch)
+        kind: _Workbook | _Table = _Workbook(sheet) if _is_workbook(team) else _Table(sheet, team)
+        entries = list(_entries(sheet, team, ledger, batch))
+        updated = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        found = changes(sheet, entries, updated, kind.first_free)
+        if not found.jobs:
+            return Written(team.path, 0, notes=tuple(_missing(sheet)))
+        moment = now.strftime("%Y-%m-%dT%H%M%S.%fZ")
+        done = put(team.path, sheet.data, partial(kind.write, found), backups, moment)
+    except Unusable as error:
+        raise ManifestError(f"{team.path} {error.message}.", hint=error.hint) from error
+    return Written(team.path, found.jobs, done, (*_missing(sheet), *kind.left))
+
+
+def _is_workbook(team: TeamFile) -> bool:
+    return isinstance(SOURCES.get(team.path.suffix.lower()), WorkbookSource)
+
+
+def _entries(sheet: TeamSheet, team: TeamFile, ledger: Ledger, batch: str) -> Iterator[Entry]:
+    output_dir, folder = Path(known_batch(ledger, batch).output_dir), team.path.absolute().parent
+    # In a text every program guesses anew what a cell is; in a workbook a text is one.
+    guard = str if _is_workbook(team) else inert
+    for row in report_rows(ledger, batch):
+        number = sheet.rows.get(row.id)
+        if number:
+            error = "; ".join(filter(None, (row.error, row.hint)))
+            yield Entry(
+                row=number,
+                language=row.language if sheet.is_matrix else "",
+                status=row.state.value,
+                output=guard(_from(folder, output_dir / row.output)) if row.output else "",
+                error=guard(sentence(error)),
+                minutes=row.minutes,
+            )
+
+
+def _from(folder: Path, path: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        # On Windows there is no way from one drive to another.
+        return path.as_posix()
+
+
+def _missing(sheet: TeamSheet) -> Iterator[str]:
+    if sheet.missing:
+        yield f"{_named(sheet.missing)}: edited or gone since they were planned, and left alone"
+
+
+def _named(names: tuple[str, ...] | list[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
+
+
+@dataclass
+class _Workbook:
+    """How cells are set in a workbook."""
+
+    sheet: TeamSheet
+    left: tuple[str, ...] = ()
+
+    def first_free(self, count: int, after: int, rows: tuple[int, int]) -> int:
+        layout = self.sheet.layout
+        return workbook.free_column(self.sheet.data, layout.sheet, count, after=after, rows=rows, strays=layout.strays)
+
+    def write(self, found: Changes, out: IO[bytes]) -> None:
+        layout = self.sheet.layout
+        formulas = workbook.rewrite(
+            self.sheet.data, layout.sheet, found.cells, out, header=layout.header, widths=found.widths
+        )
+        if formulas:
+            cells = _named([f"{column_letters(column)}{row}" for row, column in formulas])
+            self.left = (f"{cells}: a formula of yours stands there, and was left alone",)
+
+
+@dataclass
+class _Table:
+    """How cells are set in a table of text."""
+
+    sheet: TeamSheet
+    team: TeamFile
+    left: tuple[str, ...] = ()
+
+    def first_free(self, count: int, after: int, rows: tuple[int, int]) -> int:
+        return max([after, *(column + 1 for column in self.sheet.layout.strays)])
+
+    def write(self, found: Changes, out: IO[bytes]) -> None:
+        patched = csv_text.set_cells(self.sheet.data, self.team.path, found.cells, self.team.columns)
+        out.write(patched.data)
+        if patched.left:
+            self.left = (f"row {_named(list(map(str, patched.left)))}: can't be edited in place, and was left alone",)
