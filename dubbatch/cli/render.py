@@ -91,7 +91,7 @@ def _sheet_lines(sheet: Written) -> Iterable[str]:
         yield f"Sheet {name} is up to date"
     elif sheet.put.reason:
         yield f"Sheet {name} {sheet.put.reason}: the results of {jobs} are in {sheet.put.path.name} beside it."
-        yield "  The next run with --write-back puts them into the sheet itself; so does `dubbatch report --write-back`."
+        yield "  The next run with --write-back puts them into the sheet itself; so does `dubbatch report`."
     else:
         yield f"Sheet {name}: the results of {jobs} are in it; as it was before: {sheet.put.backup}"
     for note in sheet.notes:

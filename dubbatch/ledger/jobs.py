@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from dubbatch.errors import LedgerError
 from dubbatch.events import JobChanged
-from dubbatch.jobs import ENDED, JobRecord, JobState, may_follow
-from dubbatch.ledger.database import Database, Value
+from dubbatch.jobs import ENDED, JobRecord, JobState, OutputVerdict, may_follow
+from dubbatch.ledger.database import Database, Row, Value
 from dubbatch.ledger.rows import job_to_json, record_from_row
 
 _PAGE = 500
@@ -38,6 +39,22 @@ class Trouble:
     state: JobState
     error: str
     hint: str
+
+
+class Standing(NamedTuple):
+    """Where one job stands, in few words."""
+
+    job: str
+    #: In the manifest as it was planned; 0: not known.
+    row: int
+    language: str
+    state: JobState
+    error: str
+    hint: str
+    #: Of the file that serves the job; empty: there is none.
+    output: str
+    #: Of that file, where it has passed the checks.
+    duration_s: float | None
 
 
 class JobTable:
@@ -104,11 +121,23 @@ class JobTable:
         row = self._db.one("count_unserved", batch=batch)
         return int(row["n"]) if row else 0
 
+    def standings(self, batch: str) -> Iterator[Standing]:
+        """Where the jobs of a batch stand, in the manifest's order, without what has left it."""
+        for row in self._pages("standings_after", batch=batch):
+            is_good = row["verdict"] == OutputVerdict.GOOD
+            yield Standing(
+                row["id"], row["row"] or 0, row["language"], JobState(row["state"]), row["error"], row["hint"],
+                row["path"] or "", row["duration_s"] if is_good else None,
+            )  # fmt: skip
+
     def _paged(self, query: str, **values: Value) -> Iterator[JobRecord]:
+        return map(record_from_row, self._pages(query, **values))
+
+    def _pages(self, query: str, **values: Value) -> Iterator[Row]:
         """A query's rows after a position and an id, page after page: an OFFSET would walk over all before it."""
         position, job = -1, ""
         while rows := self._db.all(query, position=position, id=job, limit=_PAGE, **values):
-            yield from map(record_from_row, rows)
+            yield from rows
             position, job = rows[-1]["position"], rows[-1]["id"]
 
     def troubles(self, batch: str) -> list[Trouble]:

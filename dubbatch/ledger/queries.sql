@@ -151,6 +151,16 @@ WHERE batch = :batch AND id = :id;
 -- name: state_counts
 SELECT state, count(*) AS n FROM jobs WHERE batch = :batch AND present = 1 AND selected >= :selected GROUP BY state;
 
+-- name: standings_after
+-- Where the batch's jobs stand and in which rows, and the file that serves each (as output_of), in few columns; a page.
+SELECT jobs.id, jobs.position, jobs.state, jobs.error, jobs.hint, json_extract(jobs.row, '$.language') AS language,
+       json_extract(jobs.row, '$.place[1]') AS row, outputs.path, outputs.duration_s, outputs.verdict
+FROM jobs LEFT JOIN outputs ON jobs.reference <> '' AND outputs.path = (
+  SELECT path FROM outputs WHERE batch = jobs.batch AND job = jobs.id AND reference = jobs.reference
+  ORDER BY verdict = 'suspect', version LIMIT 1)
+WHERE jobs.batch = :batch AND 1 - jobs.present = 0 AND (jobs.position, jobs.id) > (:position, :id)
+ORDER BY jobs.position, jobs.id LIMIT :limit;
+
 -- name: removed_jobs
 SELECT id FROM jobs WHERE batch = :batch AND present = 0 ORDER BY position;
 

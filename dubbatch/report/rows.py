@@ -160,17 +160,17 @@ def _row(
         created_at=attempt.created_at if attempt else "",
         started_at=attempt.started_at if attempt else "",
         finished_at=attempt.finished_at if attempt else "",
-        output=_relative(output.path, output_dir) if output else "",
+        output=relative(output.path, output_dir) if output else "",
         sha256=output.sha256 if output else "",
         bytes=output.size if output else None,
         duration_s=_finite(output.duration_s) if output else None,
-        error=_without_secrets(record.error),
-        hint=_without_secrets(record.hint),
-        warning=_without_secrets("; ".join([*record.warnings, *filter(None, [output.warning if output else ""])])),
+        error=without_secrets(record.error),
+        hint=without_secrets(record.hint),
+        warning=without_secrets("; ".join([*record.warnings, *filter(None, [output.warning if output else ""])])),
         paid_by=_payer(record, attempt),
-        estimated_minutes=_minutes(length * 60 if (length := minutes_of(record)) is not None else None),
-        minutes=_minutes(output.duration_s) if output and output.verdict is OutputVerdict.GOOD else None,
-        columns={header: _without_secrets(text) for header, text in job.columns.items()},
+        estimated_minutes=in_minutes(length * 60 if (length := minutes_of(record)) is not None else None),
+        minutes=in_minutes(output.duration_s) if output and output.verdict is OutputVerdict.GOOD else None,
+        columns={header: without_secrets(text) for header, text in job.columns.items()},
     )
 
 
@@ -180,7 +180,8 @@ def _payer(record: JobRecord, attempt: Attempt | None) -> str:
     return attempt.job if attempt.batch == record.batch else f"{attempt.batch}/{attempt.job}"
 
 
-def _minutes(seconds: float | None) -> float | None:
+def in_minutes(seconds: float | None) -> float | None:
+    """Media minutes as reports tell them; None where there is nothing to tell, or no number."""
     finite = _finite(seconds)
     return None if finite is None else round(finite / 60, 4)
 
@@ -188,22 +189,24 @@ def _minutes(seconds: float | None) -> float | None:
 def _shown_media(media: Media) -> str:
     if _HARMLESS.fullmatch(media.text):
         return media.text
-    return shown(media.text) if media.url is not None else _without_secrets(media.text)
+    return shown(media.text) if media.url is not None else without_secrets(media.text)
 
 
-def _without_secrets(text: str) -> str:
+def without_secrets(text: str) -> str:
     """``text`` as it is, but for the addresses in it."""
     if "://" not in text and "?" not in text:
         return text
     return unsigned(_ADDRESS.sub(lambda found: shown(found[0]), text))
 
 
-def _relative(path: Path, folder: Path) -> str:
+def relative(path: Path | str, folder: Path) -> str:
+    """The way from ``folder`` to ``path``, with ``/``; both absolute."""
     try:
-        return Path(os.path.relpath(path, folder)).as_posix()
+        way = os.path.relpath(path, folder)
     except ValueError:
         # On Windows there is no way from one drive to another.
-        return path.as_posix()
+        way = str(path)
+    return way.replace(os.sep, "/")
 
 
 def _finite(number: float | None) -> float | None:

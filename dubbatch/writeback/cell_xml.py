@@ -15,6 +15,8 @@ Value = str | float
 #: Row, counted from 1 -> column, counted from 0 -> what the cell is to say; an empty text empties it.
 Cells = Mapping[int, Mapping[int, Value]]
 
+#: Most texts: nothing of what follows is in them.
+_PLAIN = re.compile(r"[ -%'-;=?-^`-~]*+")
 #: What Excel takes for a character that is written as its code (ECMA-376 part 1, 22.9.2.19).
 _CODE = re.compile(r"_(?=x[0-9a-fA-F]{4}_)")
 #: No characters of XML 1.0.
@@ -36,6 +38,8 @@ def cell_xml(prefix: str, row: int, column: int, value: Value, style: str) -> by
 
 
 def _escaped(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     text = _NO_XML.sub("\N{REPLACEMENT CHARACTER}", _CODE.sub("_x005F_", text))
     for char, reference in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;")):
         text = text.replace(char, reference)

@@ -7,7 +7,7 @@ is not written at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -40,10 +40,10 @@ class Entry(NamedTuple):
     #: Media minutes of the output; None: there is none.
     minutes: float | None
 
-    def values(self, updated: str) -> dict[str, Value]:
-        """Name of a column -> what it says; an empty text: nothing."""
-        minutes = "" if self.minutes is None else self.minutes
-        return dict(zip(COLUMNS, (self.status, self.output, self.error, minutes, updated), strict=True))
+    @property
+    def results(self) -> tuple[Value, ...]:
+        """What the columns say, but for the last; an empty text: nothing."""
+        return self.status, self.output, self.error, "" if self.minutes is None else self.minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def changes(
     """
     every = list(entries)
     places = _present(sheet.layout.titles)
-    titles = [f"{name}{_suffix(language)}" for language in _languages(every) for name in COLUMNS]
-    new = [title for title in titles if normal(title) not in places]
+    titles = {entry.language: [*_titles(entry.language)] for entry in every}
+    new = [title for group in titles.values() for title in group if normal(title) not in places]
     cells: dict[int, dict[int, Value]] = {}
     widths: dict[int, float] = {}
     if new:
@@ -81,16 +81,16 @@ def changes(
             places[normal(title)] = column
             cells.setdefault(sheet.layout.header, {})[column] = title
             widths[column] = next(width for name, width in COLUMNS.items() if title.startswith(name))
+    names = {language: [*map(normal, group)] for language, group in titles.items()}
     changed = 0
     for entry in every:
         there = sheet.texts.get(entry.row, {})
-        wanted = {normal(name + _suffix(entry.language)): value for name, value in entry.values(updated).items()}
-        *results, last = wanted.items()
-        different = {name: value for name, value in results if not _is_same(there.get(name, ""), value)}
+        *columns, last = names[entry.language]
+        wanted = zip(columns, entry.results, strict=True)
+        different = {places[name]: value for name, value in wanted if not _is_same(there.get(name, ""), value)}
         if different:
             changed += 1
-            row = cells.setdefault(entry.row, {})
-            row.update({places[name]: value for name, value in (*different.items(), last)})
+            cells.setdefault(entry.row, {}).update(different | {places[last]: updated})
     return Changes(cells, changed, widths)
 
 
@@ -108,12 +108,8 @@ def _present(titles: Iterable[str]) -> dict[str, int]:
     return places
 
 
-def _languages(entries: Iterable[Entry]) -> list[str]:
-    return list(dict.fromkeys(entry.language for entry in entries))
-
-
-def _suffix(language: str) -> str:
-    return f"_{language}" if language else ""
+def _titles(language: str) -> Iterator[str]:
+    return (f"{name}_{language}" if language else name for name in COLUMNS)
 
 
 def _is_same(text: str, value: Value) -> bool:

@@ -47,8 +47,8 @@ class TeamSheet:
 
     data: bytes
     layout: Layout
-    #: The row of each job.
-    rows: Mapping[str, int]
+    #: The row of each job that the sheet asks for; None: as the ledger has them.
+    rows: Mapping[str, int] | None
     #: Row -> header of ours, as headers are compared -> its text there; empty cells are left out.
     texts: Mapping[int, Mapping[str, str]]
     #: Whether a row may have a dub a language.
@@ -61,13 +61,14 @@ def read_sheet(team: TeamFile, ledger: Ledger, batch: str) -> TeamSheet:
     """The sheet with the jobs of ``batch`` in it. Raises ManifestError where it can't be read any more."""
     data = read_bytes(team.path)
     seen = _Seen()
-    known = (record.job for record in ledger.jobs.all(batch) if record.present)
+    rows: Mapping[str, int] | None = None
+    missing: list[str] = []
     if hashlib.sha256(data).hexdigest() == team.digest:
         layout = seen.walk(data, team)
-        rows, missing = {job.id: job.place.row or 0 for job in known}, list[str]()
     else:
         manifest = team.load(data, seen)
         layout = manifest.layout
+        known = (record.job for record in ledger.jobs.all(batch) if record.present)
         rows, missing = _matched({job.id: job for job in manifest.jobs}, known)
     layout = layout or Layout("", 1, (), set())
     is_matrix = any(meaning_of(title, team.columns).startswith(("audio:", "languages")) for title in layout.titles)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +18,7 @@ from dubbatch.manifest.sources import SOURCES
 from dubbatch.manifest.table import column_letters
 from dubbatch.manifest.workbook.ooxml import Unusable
 from dubbatch.manifest.workbook.source import WorkbookSource
-from dubbatch.report.rows import known_batch, report_rows
+from dubbatch.report.rows import in_minutes, relative, without_secrets
 from dubbatch.report.table import inert
 from dubbatch.writeback import csv_text, workbook
 from dubbatch.writeback.changes import Changes, Entry, changes, sentence
@@ -77,29 +76,21 @@ def _is_workbook(team: TeamFile) -> bool:
 
 
 def _entries(sheet: TeamSheet, team: TeamFile, ledger: Ledger, batch: str) -> Iterator[Entry]:
-    output_dir, folder = Path(known_batch(ledger, batch).output_dir), team.path.absolute().parent
+    folder = team.path.absolute().parent
     # In a text every program guesses anew what a cell is; in a workbook a text is one.
     guard = str if _is_workbook(team) else inert
-    for row in report_rows(ledger, batch):
-        number = sheet.rows.get(row.id)
-        if number:
-            error = "; ".join(filter(None, (row.error, row.hint)))
+    for job in ledger.jobs.standings(batch):
+        row = job.row if sheet.rows is None else sheet.rows.get(job.job)
+        if row:
+            error = "; ".join(without_secrets(text) for text in (job.error, job.hint) if text)
             yield Entry(
-                row=number,
-                language=row.language if sheet.is_matrix else "",
-                status=row.state.value,
-                output=guard(_from(folder, output_dir / row.output)) if row.output else "",
-                error=guard(sentence(error)),
-                minutes=row.minutes,
+                row=row,
+                language=job.language if sheet.is_matrix else "",
+                status=job.state.value,
+                output=guard(relative(job.output, folder)) if job.output else "",
+                error=guard(sentence(error)) if error else "",
+                minutes=in_minutes(job.duration_s),
             )
-
-
-def _from(folder: Path, path: Path) -> str:
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:
-        # On Windows there is no way from one drive to another.
-        return path.as_posix()
 
 
 def _missing(sheet: TeamSheet) -> Iterator[str]:
