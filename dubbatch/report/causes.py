@@ -7,7 +7,6 @@ the rest is only counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -161,13 +160,11 @@ def _common(text: str, row: ReportRow) -> str:
     return without_particulars(text)
 
 
-def _names(row: ReportRow) -> Iterator[str]:
-    for name in (row.video, row.audio, row.output, row.request_id, row.reference_id, row.id):
-        if len(name) >= _NAME_MIN:
-            yield name
-            last = name.rpartition("/")[2]
-            if last is not name and len(last) >= _NAME_MIN:
-                yield last
+def _names(row: ReportRow) -> list[str]:
+    """What a job's own message may call it by; the longest first, as one may be part of another."""
+    names = {row.video, row.audio, row.output, row.request_id, row.reference_id, row.id}
+    names |= {name.rpartition("/")[2] for name in names}
+    return sorted((name for name in names if len(name) >= _NAME_MIN), key=len, reverse=True)
 
 
 def _cause(urgency: Urgency, kind: _Kind, group: _Group) -> Cause:
