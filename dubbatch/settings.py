@@ -157,7 +157,7 @@ class Settings:
         "report",
         parse_path,
         (),
-        "Where to write a report too; .csv or .json. Repeatable.",
+        "Where to write a report too; .csv, .json or .xlsx. Repeatable.",
         "PATH",
         is_path=True,
         is_many=True,

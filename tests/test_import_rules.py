@@ -14,7 +14,7 @@ ROOT = Path(dubbatch.__file__).parent
 
 #: Lower layers first. A module imports from its own layer or from those before it.
 LAYERS: list[set[str]] = [
-    {"durability", "errors", "forms", "interrupts", "memory", "moments"},
+    {"durability", "errors", "forms", "interrupts", "memory", "moments", "particulars"},
     {"jobs", "identity"},
     {"events", "pacing", "settings"},
     {"manifest", "media", "api", "ledger"},
@@ -46,7 +46,7 @@ ENGINES = {
     "yaml": {"manifest", "pairing.writer"},
     "langcodes": {"manifest.languages"},
     "python_calamine": {"manifest.workbook.source"},
-    "xlsxwriter": {"pairing.writer"},
+    "xlsxwriter": {"pairing.writer", "report.workbook"},
     "xml.parsers.expat": {"manifest.workbook.ooxml"},
     "filelock": {"ledger", "sandbox"},
     "dotenv": {"cli"},

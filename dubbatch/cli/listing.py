@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from dubbatch.cli.speech import say
+from dubbatch.particulars import without_particulars
 
 if TYPE_CHECKING:
     # For their names only: ``dubbatch status`` starts without what reads manifests.
@@ -18,8 +18,6 @@ _ALIKE_MAX = 10
 #: Of those, how many values are shown, and how many rows are named.
 _EXAMPLES = 3
 _RANGES_MAX = 12
-#: What differs between problems of a kind: quoted values, and the rows of others.
-_PARTICULARS = re.compile(r"'[^']*'|\brows? \d[^,]*(?:, \d[^,]*)*")
 
 
 class _Kind(NamedTuple):
@@ -69,7 +67,7 @@ def grouped(problems: Iterable[Problem]) -> list[list[Problem]]:
 def _kind(problem: Problem) -> _Kind:
     place = problem.place
     column = place.column if isinstance(place.column, str) else ""
-    return _Kind(problem.severity, place.file, place.sheet, column, _PARTICULARS.sub("…", problem.message))
+    return _Kind(problem.severity, place.file, place.sheet, column, without_particulars(problem.message))
 
 
 def _show_one(problem: Problem) -> None:
@@ -84,7 +82,9 @@ def _show_together(group: Sequence[Problem]) -> None:
     kind = _kind(first)
     file = f"{kind.file}#{kind.sheet}" if kind.sheet else kind.file
     column = f", column {kind.column}" if kind.column else ""
-    say(f"{kind.severity}: {file}, {len(group):,} times{column}: {kind.message}", err=True)
+    messages = {problem.message for problem in group}
+    message = first.message if len(messages) == 1 else kind.message
+    say(f"{kind.severity}: {file}, {len(group):,} times{column}: {message}", err=True)
     say(f"    rows:   {_ranges(sorted({problem.place.row or 0 for problem in group}))}", err=True)
     values = list(dict.fromkeys(problem.value for problem in group if problem.value))
     for value in values[:_EXAMPLES]:

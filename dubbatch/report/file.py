@@ -10,16 +10,18 @@ from dubbatch.errors import UsageError
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.report.rows import Minutes, known_batch, report_rows
 from dubbatch.report.table import write_csv, write_json
+from dubbatch.report.workbook import write_workbook
 
-SUFFIXES = (".csv", ".json")
+SUFFIXES = (".csv", ".json", ".xlsx")
 
 
 def check_suffix(path: Path) -> None:
     """Raises UsageError unless a report can be written under this name: to be asked before a run."""
     if path.suffix.lower() not in SUFFIXES:
+        known = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         has = f"not in {path.suffix}" if path.suffix else "and this name has no suffix"
         raise UsageError(
-            f"no report can be written to {path}: its name ends in {' or '.join(SUFFIXES)}, {has}",
+            f"no report can be written to {path}: its name ends in {known}, {has}",
             hint="rename it, as in --report out/report.csv",
         )
 
@@ -34,14 +36,9 @@ def write_report(path: Path, ledger: Ledger, batch: str, *, finished_at: str = "
     known = known_batch(ledger, batch)
     if finished_at:
         known = replace(known, finished_at=finished_at)
-    rows = report_rows(ledger, batch)
-    if path.suffix.lower() == ".csv":
+    rows, suffix = report_rows(ledger, batch), path.suffix.lower()
+    if suffix == ".csv":
         write_csv(path, json.loads(known.columns), rows)
-    else:
-        write_json(
-            path,
-            known,
-            rows,
-            minutes=Minutes.of(ledger, batch),
-            removed=ledger.jobs.removed(known.name),
-        )
+        return
+    write = write_json if suffix == ".json" else write_workbook
+    write(path, known, rows, minutes=Minutes.of(ledger, batch), removed=ledger.jobs.removed(known.name))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,7 +31,8 @@ def clear_leftovers(path: Path) -> None:
     """Remove what a run that was killed while it wrote this report has left. For the holder of the batch's lock."""
     with suppress(OSError):
         for part in path.parent.glob(f".{glob.escape(path.name)}.????????.part"):
-            part.unlink(missing_ok=True)
+            # A workbook's parts are a folder of them.
+            shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from subprocess import CompletedProcess
 from typing import TYPE_CHECKING
 
 import pytest
+from openpyxl import load_workbook
 
 from dubbatch.media.checks import check_output
 from dubbatch.sandbox.books import Books
@@ -98,6 +99,27 @@ def test_report_writes_the_reports_again(demo: Shell, outputs: Path) -> None:
     assert told.returncode == 0
     assert json.loads((outputs / "report.json").read_text(encoding="utf-8"))["jobs"] == json.loads(before)["jobs"]
     assert (demo.folder / "elsewhere.csv").read_bytes() == (outputs / "report.csv").read_bytes()
+
+
+@pytest.mark.parametrize("command", ["run", "report"])
+def test_a_workbook_is_written_where_a_path_says_so(demo: Shell, outputs: Path, command: str) -> None:
+    """With the team's columns first, and links that lead to the outputs from where it lies."""
+    path = demo.folder / f"by-{command}.xlsx"
+
+    told = demo(command, "demo.csv", "--sandbox", "--report", path.name)
+
+    assert told.returncode == 0, told.stderr
+    book = load_workbook(path)
+    header, *rows = book["Jobs"].iter_rows()
+    output = [cell.value for cell in header].index("output")
+
+    assert path.name in told.stdout
+    assert book.sheetnames == ["Summary", "Jobs", "Problems"]
+    assert book["Summary"]["A2"].value == "6 of 6 jobs are done"
+    assert sorted(row[output].value for row in rows) == sorted(f"{job}.mp4" for job in JOBS)
+    for row in rows:
+        link = row[output].hyperlink.target.replace("\\", "/")
+        assert (demo.folder / link).samefile(outputs / row[output].value)
 
 
 def test_collect_fetches_a_deleted_output_again(demo: Shell, books: Books, outputs: Path) -> None:

@@ -226,7 +226,7 @@ def test_a_full_disk_leaves_the_old_report_as_it_was(disk: Disk) -> None:
         pytest.skip("this process may not mount")
     with Ledger(None) as ledger:
         ledger.jobs.begin_batch(BatchRow("b", "/b.csv", "/out", '["note"]', "2026-01-01T00:00:00Z"), [])
-        for name in ("report.csv", "report.json"):
+        for name in ("report.csv", "report.json", "report.xlsx"):
             report = disk.path / name
             report.write_text("old")
             filled = disk.fill()
@@ -236,6 +236,6 @@ def test_a_full_disk_leaves_the_old_report_as_it_was(disk: Disk) -> None:
 
             assert "make room" in caught.value.hint
             assert report.read_text() == "old"
-            assert {path.name for path in disk.path.iterdir()} <= {"report.csv", "report.json", "filled"}
+            assert {path.name for path in disk.path.iterdir()} <= {"report.csv", "report.json", "report.xlsx", "filled"}
             filled.unlink()
         assert ledger.jobs.counts("b").get(JobState.FAILED, 0) == 0

@@ -204,7 +204,7 @@ def test_what_loads_is_accepted(manifest: object) -> None:
         with_settings(rate_window="0.0s"),
         with_settings(max_time="00"),
         with_settings(report="a.pdf"),
-        with_settings(report=["a.csv", "b.xlsx"]),
+        with_settings(report=["a.csv", "b.ods"]),
         with_settings(output=" "),
         with_settings(rate_window="a while"),
         with_settings(on_error="ignore"),

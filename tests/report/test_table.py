@@ -286,7 +286,7 @@ def test_a_report_that_breaks_half_way_leaves_the_older_one(tmp_path: Path) -> N
     assert names_in(tmp_path) == ["report.csv"]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".json"])
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".xlsx"])
 def test_a_place_that_cannot_be_written_is_told_as_such(
     story: Any, ledger: Ledger, tmp_path: Path, suffix: str
 ) -> None:
@@ -316,22 +316,22 @@ def test_a_new_report_can_be_read_by_those_who_may_read_new_files(story: Any, le
     assert (output_dir / "any").stat().st_mode == (output_dir / "report.json").stat().st_mode
 
 
-@pytest.mark.parametrize("name", ["r.csv", "r.json", "R.CSV", "a.b.Json"])
+@pytest.mark.parametrize("name", ["r.csv", "r.json", "r.xlsx", "R.CSV", "a.b.Json", "R.XLSX"])
 def test_the_suffixes_are_known_in_any_case(name: str) -> None:
     """Windows likes capitals."""
     check_suffix(Path(name))
 
 
-@pytest.mark.parametrize("name", ["r.xlsx", "r", "r.csv.gz", ".csv"])
+@pytest.mark.parametrize("name", ["r.xls", "r", "r.csv.gz", ".csv", ".xlsx"])
 def test_another_suffix_is_refused_before_anything_is_written(
     story: Any, ledger: Ledger, output_dir: Path, name: str
 ) -> None:
     """The message names those that there are."""
     story.plan("ep01")
 
-    with pytest.raises(UsageError, match=r"\.csv or \.json"):
+    with pytest.raises(UsageError, match=r"\.csv, \.json or \.xlsx"):
         check_suffix(output_dir / name)
-    with pytest.raises(UsageError, match=r"\.csv or \.json"):
+    with pytest.raises(UsageError, match=r"\.csv, \.json or \.xlsx"):
         write_report(output_dir / name, ledger, BATCH)
 
     assert not output_dir.exists()
@@ -345,9 +345,9 @@ def test_a_batch_that_the_ledger_does_not_have_writes_no_report(ledger: Ledger, 
     assert not output_dir.exists()
 
 
-def test_pandas_loads_only_when_a_csv_is_written() -> None:
+def test_what_writes_tables_loads_only_when_one_is_written() -> None:
     """Every command checks its options with this module."""
-    code = "import sys, dubbatch.report.file; print('pandas' in sys.modules)"
+    code = "import sys, dubbatch.report.file; print(bool({'pandas', 'xlsxwriter'} & sys.modules.keys()))"
 
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
