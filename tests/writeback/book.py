@@ -35,7 +35,8 @@ class Book:
     """A workbook with a table of jobs on one of its sheets.
 
     ``header``: the row of its header; ``rows``: those of its jobs; ``column``: the first of the five that are ours,
-    in the places of old ones or beside the table. ``closed_to``: programs that can't open it as it is.
+    in the places of old ones or beside the table. ``closed_to``: programs that can't open it as it is. ``counted``:
+    formulas without a stored value that look at our cells, by sheet, row and column, and what they come to then.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Book:
     rows: tuple[int, ...] = (2, 3, 4, 5)
     column: int = len(HEADER)
     closed_to: frozenset[str] = field(default_factory=frozenset)
+    counted: Mapping[tuple[str, int, int], float] = field(default_factory=dict)
 
     @property
     def cells(self) -> Cells:

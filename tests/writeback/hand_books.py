@@ -154,7 +154,7 @@ def _styled_rows() -> list[str]:
     """Empty cells with a style stand where our columns come, one has an old number."""
     beside = (
         "".join(f'<c r="{letter}{{n}}" s="1"/>' for letter in "GHI")
-        + '<c r="J{n}" s="2"><v>7</v></c><c r="M{n}" s="1"/>'
+        + '<c r="J{n}" s="1"><v>7</v></c><c r="M{n}" s="1"/>'
     )
     rows = _rows(' spans="1:13" s="1" customFormat="1"')
     return [row.replace("</row>", beside.replace("{n}", str(n)) + "</row>") for n, row in enumerate(rows, 1)]
@@ -212,7 +212,7 @@ def _old_rows() -> list[str]:
     """Cells of ours from runs before, in every type that a cell may have."""
     old = (
         '<c r="G{n}" t="str"><f>UPPER("a")</f><v>A</v></c><c r="H{n}" s="1" t="inlineStr"><is><r><t>o</t></r><r>'
-        '<t>ld</t></r></is></c><c r="I{n}" t="e"><v>#N/A</v></c><c r="J{n}" s="2" t="b"><v>1</v></c>'
+        '<t>ld</t></r></is></c><c r="I{n}" t="e"><v>#N/A</v></c><c r="J{n}" s="1" t="b"><v>1</v></c>'
         '<c r="K{n}" t="d"><v>2026-11-20T10:00:00</v></c><c r="L{n}"><v>5</v></c>'
     )
     return [row.replace("</row>", old.replace("{n}", str(n)) + "</row>") for n, row in enumerate(_rows(), 1)]

@@ -191,6 +191,7 @@ def _protected(workbook: Workbook, sheet: Sheet) -> None:
     sheet.protect("secret", {"insert_rows": True})
     sheet.unprotect_range("A2:B5", "Links")
     sheet.autofilter("A1:XFD5")
+    sheet.write_string("XFD3", "the last column")
 
 
 def _with_ours(workbook: Workbook, sheet: Sheet) -> None:
@@ -243,12 +244,11 @@ def _macros(workbook: Workbook, sheet: Sheet) -> None:
 
 
 def _gaps(workbook: Workbook, sheet: Sheet) -> None:
-    """Empty rows among the jobs, and a sum far below and far to the right."""
+    """Empty rows among the jobs, and a sum far below."""
     sheet.write_row(0, 0, HEADER)
     for row, job in zip((1, 2, 8, 9), JOBS, strict=True):
         sheet.write_row(row, 0, job)
     sheet.write_formula("E40", "=SUM(E2:E39)", None, 184033)
-    sheet.write_string("XFD3", "the last column")
 
 
 def _third(workbook: Workbook, sheet: Sheet) -> None:
