@@ -90,7 +90,7 @@ def _is_noticed(book: Book, after: bytes) -> bool:
 
 
 def test_a_new_row_and_a_wider_span_are_no_losses_but_a_row_that_says_more_is() -> None:
-    book = books()["hand-missing-rows"]
+    book = Book("plain", made())
     row = '<row r="9" spans="1:7">{}<c r="G9"><v>2</v></c></row></sheetData>'
     added = patched(book.data, {_SHEET: lambda text: text.replace("</sheetData>", row.format(""))})
     assert losses(book.data, added, "Jobs", {9: {6: 2.0}}) == []

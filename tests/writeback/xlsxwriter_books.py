@@ -79,7 +79,7 @@ def _table_with_totals(workbook: Workbook, sheet: Sheet) -> None:
     columns.append({"header": "reviewer", "total_function": "count"})
     columns[0]["total_string"] = "together"
     sheet.add_table("A1:F6", {"data": JOBS, "columns": columns, "total_row": True, "name": "Dubs"})
-    sheet.write_formula("H2", "=Dubs[[#This Row],[due]]+1", None, 46001)
+    sheet.write_formula("N2", "=Dubs[[#This Row],[due]]+1", None, 46001)
 
 
 def _conditional(workbook: Workbook, sheet: Sheet) -> None:
