@@ -56,6 +56,11 @@ class Book:
             written[row] = dict(enumerate(SAYINGS[place % len(SAYINGS)], self.column))
         return written
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the same small table as others, only written down otherwise."""
+        return self.name.startswith("hand-")
+
     def __str__(self) -> str:
         return self.name
 

@@ -134,7 +134,7 @@ def _commented_rows() -> str:
 
 def _cdata_rows() -> list[str]:
     rows = _rows()
-    rows[4] = rows[4].replace(escape(JOBS[3][3]), f"<![CDATA[{JOBS[3][3]} </c></row> ]]>")
+    rows[4] = rows[4].replace(escape(JOBS[3][3]), f"<![CDATA[{JOBS[3][3]} </c></row>]]>")
     return rows
 
 

@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -89,10 +90,12 @@ def _counted(elements: Iterator[Element], what: str) -> Iterator[tuple[int, Elem
         number += times
 
 
-def _value(cell: Element, text: str) -> str | float:
+def _value(cell: Element, text: str) -> str | float | datetime:
     kind = _get(cell, "office", "value-type")
     if kind in ("float", "percentage", "currency"):
         return float(_get(cell, "office", "value"))
+    if kind == "date":
+        return datetime.fromisoformat(_get(cell, "office", "date-value"))
     return _get(cell, "office", f"{kind}-value") or text if kind else ""
 
 

@@ -45,6 +45,16 @@ def differences(book: Book, before: View, after: View) -> list[str]:
     ]
 
 
+def texts(book: Book, view: View) -> View:
+    """The cells that were written, and of the others only texts: what two programs have in common."""
+    kept = {
+        (sheet, row, column): value
+        for (sheet, row, column), value in view.values.items()
+        if isinstance(value, str) or (sheet == book.sheet and column in book.cells.get(row, {}))
+    }
+    return View(kept)
+
+
 def _changed(
     what: str, before: Mapping[Place, object], after: Mapping[Place, object], ours: set[Place]
 ) -> Iterator[str]:
