@@ -201,7 +201,7 @@ def _with_ours(workbook: Workbook, sheet: Sheet) -> None:
         0, 0, (*HEADER[:2], "dub_status", "dub_output", "dub_error", "dub_minutes", "dub_updated", "client")
     )
     for row, job in enumerate(JOBS, 1):
-        sheet.write_row(row, 0, job[:2])
+        sheet.write_row(row, 0, (f"media/ep0{row}.mp4", job[1]))
         sheet.write_row(row, 2, ("queued", "old.mp4", "an old error", 1.5, "2026-11-20"), green)
         sheet.write_string(row, 7, job[3])
     sheet.write_blank(2, 4, None, green)
