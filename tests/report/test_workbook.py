@@ -367,7 +367,7 @@ def test_what_a_cell_cannot_hold_is_made_harmless(tmp_path: Path, text: str, sho
 def test_a_text_that_looks_like_an_escaped_character_stays_as_it_is(tmp_path: Path) -> None:
     """A workbook writes "A" as _x0041_, so its reader would make an A of it."""
     path = tmp_path / "r.xlsx"
-    text = "_x0041_x0042_ and _x004_"
+    text = "_x0041_ _x0042_ and _x004_"
 
     write(path, [row_with("a", columns={"Own": text})], "Own")
 

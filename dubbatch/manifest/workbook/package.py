@@ -168,11 +168,13 @@ class Package:
                 # Sizes and offsets of the copy are its own.
                 entry = zipfile.ZipInfo(info.filename, info.date_time)
                 entry.compress_type, entry.comment = info.compress_type, info.comment
-                entry.create_system, entry.external_attr = info.create_system, info.external_attr
+                entry.create_system = info.create_system
                 source = chunks if info is changed else self._unpack(info)
                 with copy.open(entry, "w", force_zip64=info.file_size >= _ZIP64_FROM) as file:
                     for chunk in source:
                         file.write(chunk)
+                # The library makes 0o600 of an entry without any.
+                entry.external_attr = info.external_attr
 
     def _workbook_part(self) -> str:
         roots = self.relations("")

@@ -12,7 +12,6 @@ from dubbatch.report.workbook.cells import BUTTON, cell_text, width
 from dubbatch.report.workbook.links import file_link
 from dubbatch.report.workbook.looks import Looks
 from dubbatch.report.workbook.paper import for_print
-from dubbatch.report.workbook.stream import RowStream
 
 _NAME: Final = "Jobs"
 #: So many rows say how wide the team's columns are.
@@ -115,46 +114,43 @@ class JobSheets:
         for column, title in enumerate(titles):
             is_theirs = column < len(self._own)
             sheet.write_string(0, column, title, self._looks.their_head if is_theirs else self._looks.our_head)
-        stream = RowStream(sheet, len(titles))
         samples: list[ReportRow] = []
         links = last = 0
         for last, row in enumerate(rows, start=1):
-            stream.begin(last)
-            links += self._write_row(stream, row, may_link=links < self._limits.links)
-            stream.end()
+            links += self._write_row(sheet, last, row, may_link=links < self._limits.links)
             if last <= _SAMPLE:
                 samples.append(row)
             seen(row)
         self._set_up(sheet, titles, samples, last)
 
-    def _write_row(self, stream: RowStream, row: ReportRow, *, may_link: bool) -> bool:
-        """Whether the row has a link."""
+    def _write_row(self, sheet: Any, line: int, row: ReportRow, *, may_link: bool) -> bool:
+        """Write ``row`` into the line with that number; whether it has a link."""
         text = self._looks.text
         for column, name in enumerate(self._own):
             if own := row.columns.get(name):
-                stream.text(column, own, text)
+                sheet.write_string(line, column, cell_text(own), text)
         is_linked = False
         for column, name in enumerate(FIELDS, start=len(self._own)):
             value = getattr(row, name)
             if value is None or value == "":
                 continue
             if name in self._numbers:
-                stream.number(column, value, self._numbers[name])
+                sheet.write_number(line, column, value, self._numbers[name])
             elif name == "state":
-                stream.text(column, value.value, self._looks.states[value])
+                sheet.write_string(line, column, value.value, self._looks.states[value])
             elif name == "output":
-                is_linked = self._write_output(stream, column, value, may_link=may_link)
+                is_linked = self._write_output(sheet, line, column, value, may_link=may_link)
             else:
-                stream.text(column, value, text)
+                sheet.write_string(line, column, cell_text(value), text)
         return is_linked
 
-    def _write_output(self, stream: RowStream, column: int, name: str, *, may_link: bool) -> bool:
+    def _write_output(self, sheet: Any, line: int, column: int, name: str, *, may_link: bool) -> bool:
         link = file_link(self._way, name)
         if link and may_link:
-            stream.link(column, link, name, self._looks.link)
+            sheet.write_url(line, column, link, self._looks.link, cell_text(name))
             return True
         self.unlinked += bool(link)
-        stream.text(column, name, self._looks.text)
+        sheet.write_string(line, column, cell_text(name), self._looks.text)
         return False
 
     def _set_up(self, sheet: Any, titles: Sequence[str], samples: Sequence[ReportRow], last: int) -> None:
