@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dubbatch.cli.exit_codes import OK
-from dubbatch.cli.options import RECORD, manifest_argument, setting_options
+from dubbatch.cli.options import RECORD, REPORTS, manifest_argument, setting_options
 from dubbatch.cli.project import open_project
 from dubbatch.cli.speech import say
 from dubbatch.report.file import write_report
@@ -16,7 +16,7 @@ from dubbatch.report.file import write_report
 
 @click.command("report")
 @manifest_argument
-@setting_options((*RECORD, "report"))
+@setting_options((*RECORD, *REPORTS))
 def command(manifest: str, **values: Any) -> int:
     """Write report.csv and report.json of MANIFEST's batch again, from the ledger; sends nothing."""
     project = open_project(manifest, values)

@@ -11,6 +11,7 @@ from dubbatch.events import JobChanged
 from dubbatch.jobs import ENDED, JobRecord, JobState, may_follow
 from dubbatch.ledger.database import Database, Value
 from dubbatch.ledger.rows import job_to_json, record_from_row
+from dubbatch.ledger.standing import Standing
 
 _PAGE = 500
 #: An attempt's news do not touch a job that has what it wanted, or that a person must mend.
@@ -86,6 +87,17 @@ class JobTable:
         """Every job in the manifest's order, removed rows last; read in pages, so memory stays flat."""
         for left in (0, 1):
             yield from self._paged("jobs_after", batch=batch, left=left)
+
+    def standings(self, batch: str) -> Iterator[Standing]:
+        """The manifest's jobs in its order with what serves them, for reports; read in pages."""
+        position, job = -1, ""
+        while rows := self._db.all("standings_after", batch=batch, position=position, id=job, limit=_PAGE):
+            yield from map(Standing.of, rows)
+            position, job = rows[-1]["position"], rows[-1]["id"]
+
+    def minutes(self, batch: str) -> dict[str, float | None]:
+        """Media minutes of the manifest's jobs: measured, or what the team states; None: not known."""
+        return {row["id"]: row["minutes"] for row in self._db.all("job_minutes", batch=batch)}
 
     def pending(self, batch: str) -> Iterator[JobRecord]:
         """What a run is to send, in the manifest's order; read in pages. The order of sending is ``by_turn``'s."""
