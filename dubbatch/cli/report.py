@@ -11,7 +11,7 @@ from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.options import RECORD, REPORTS, manifest_argument, setting_options
 from dubbatch.cli.project import open_project
 from dubbatch.cli.speech import say
-from dubbatch.report.file import write_report
+from dubbatch.report.file import write_reports
 
 
 @click.command("report")
@@ -26,7 +26,11 @@ def command(manifest: str, **values: Any) -> int:
             return OK
         ledger, batch = record
         folder = Path(batch.output_dir)
-        for path in (folder / "report.csv", folder / "report.json", *project.settings.report):
-            write_report(path, ledger, batch.name)
-            say(str(path))
+        paths = (folder / "report.csv", folder / "report.json", *project.settings.report)
+        failed = write_reports(paths, ledger, batch.name, delimiter=project.settings.csv_delimiter)
+        for path in paths:
+            if path not in failed:
+                say(str(path))
+        for error in failed.values():
+            raise error
     return OK

@@ -54,9 +54,10 @@ class Standing(NamedTuple):
     @classmethod
     def of(cls, row: Row) -> Standing:
         """``row``: of the query ``standings_after``, which begins with the columns of the job and of its place."""
-        batch, job, _, state, reference, error, hint, warnings, length_s, planned, *rest = row
+        batch, job, _, state, reference, error, hint, warnings, length_s, planned, *serving = row
         data: Mapping[str, Any] = json.loads(planned)
-        *attempt_and_output, verdict, warning = rest
+        request_id, created_at, started_at, finished_at, paid_batch, paid_job, *output = serving
+        path, sha256, size, duration_s, verdict, warning = output
         return cls(
             batch,
             job,
@@ -72,7 +73,16 @@ class Standing(NamedTuple):
             data["reference_id"],
             data["minutes"],
             data["columns"],
-            *attempt_and_output,
+            request_id,
+            created_at,
+            started_at,
+            finished_at,
+            paid_batch,
+            paid_job,
+            path,
+            sha256,
+            size,
+            duration_s,
             _VERDICTS[verdict],
             warning,
         )
