@@ -30,7 +30,8 @@ from dubbatch.jobs import Attempt, JobRecord, JobState, Output
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.manifest import Manifest, Origin, load
-from dubbatch.manifest.cells import Record
+from dubbatch.manifest.cells import Layout, Record
+from dubbatch.writeback.changes import COLUMNS
 from dubbatch.writeback.rows import TeamFile
 from dubbatch.writeback.writeback import write_back
 
@@ -104,8 +105,14 @@ def _write(stage: str, path: Path, ledger: Ledger, fresh: Callable[..., Manifest
     def reload(data: bytes, watch: Callable[[Record], None]) -> Manifest:
         return fresh(data=data, watch=watch)
 
-    team = TeamFile(Origin(path), {}, reload, digest)
+    # As a run has it from loading: without the rows, which are in the ledger.
+    layout = Layout("Dubs" if path.suffix == ".xlsx" else "", 1, _titles(stage), set())
+    team = TeamFile(Origin(path), {}, reload, digest, layout)
     return write_back(team, ledger, _BATCH, path.parent / "backups", datetime.now(UTC)).jobs
+
+
+def _titles(stage: str) -> tuple[str, ...]:
+    return HEADER if stage == "known" else (*HEADER, *COLUMNS)
 
 
 def _fill(manifest: Manifest, ledger: Ledger) -> int:

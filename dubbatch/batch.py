@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from dubbatch.ledger.lock import is_locked
 from dubbatch.manifest import Manifest
 from dubbatch.plan import Planned
 from dubbatch.planner import Plan
-from dubbatch.report.file import write_report
+from dubbatch.report.file import write_reports
 from dubbatch.report.place import check_place, clear_leftovers
 from dubbatch.stop import Cause, Stop, StopReason
 from dubbatch.tracker.shelf import check_writable
@@ -57,7 +57,7 @@ class Batch:
         reports: tuple[Path, ...],
         team: TeamFile | None = None,
     ) -> Batch:
-        team = team and replace(team, digest=manifest.digest)
+        team = team and replace(team, digest=manifest.digest, layout=manifest.layout)
         return cls(manifest.batch, manifest.origin.resolved, manifest.columns, ledger, output_dir, reports, team)
 
 
@@ -112,11 +112,13 @@ def check_places(batch: Batch, ledger: Ledger) -> None:
         check_place(report)
 
 
-def finish(name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledger, stop: Stop) -> RunResult:
+def finish(
+    name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledger, stop: Stop, *, delimiter: str
+) -> RunResult:
     """Close the books of this run: the reports, and then its end.
 
     A report that can't be written is one more cause, told beside the others. The end stays open
-    then, as after a kill, and the next run writes the reports.
+    then, as after a kill, and the next run writes the reports. ``delimiter`` is CSV's.
     """
     now = _now()
     if ledger.path is not None:
@@ -124,10 +126,17 @@ def finish(name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledge
         for batch in ledger.jobs.batches():
             if batch == name or not is_locked(ledger.path, batch):
                 _clear_fetched(fetched_folder(ledger.path, batch))
-    written = tuple(path for path in reports if _is_written(path, ledger, name, now, stop))
-    if written == reports:
+    failed = rewrite(name, reports, ledger, delimiter, finished_at=now)
+    stop.reasons += [Cause(StopReason.DISK, error.message, error.hint) for error in failed.values()]
+    if not failed:
         ledger.jobs.finish_batch(name, now)
+    written = tuple(path for path in reports if path not in failed)
     return result_of(name, output_dir, written, ledger, stop)
+
+
+def backups_folder(ledger: Path) -> Path:
+    """Where the team's sheet is kept as it was before results were written into it."""
+    return ledger.parent / "backups"
 
 
 def fill_in(result: RunResult, team: TeamFile | None, ledger: Ledger) -> RunResult:
@@ -135,10 +144,22 @@ def fill_in(result: RunResult, team: TeamFile | None, ledger: Ledger) -> RunResu
     if team is None or not result.counts or ledger.path is None:
         return result
     try:
-        sheet = write_back(team, ledger, result.batch, ledger.path.parent / "backups", datetime.now(UTC))
+        sheet = write_back(team, ledger, result.batch, backups_folder(ledger.path), datetime.now(UTC))
     except (DiskError, ManifestError) as error:
         return replace(result, causes=(*result.causes, Cause(StopReason.DISK, error.message, error.hint)))
     return replace(result, sheet=sheet)
+
+
+def rewrite(
+    name: str, reports: Sequence[Path], ledger: Ledger, delimiter: str, *, finished_at: str = ""
+) -> dict[Path, DiskError]:
+    """Write a batch's reports from the ledger; those that could not be written, and why.
+
+    ``finished_at``: of the run that has ended; empty: it has not, or not by itself. For the holder of the batch's lock.
+    """
+    for path in reports:
+        clear_leftovers(path)
+    return write_reports(reports, ledger, name, delimiter=delimiter, finished_at=finished_at)
 
 
 def _clear_fetched(folder: Path) -> None:
@@ -146,16 +167,6 @@ def _clear_fetched(folder: Path) -> None:
     # Another batch's may be there still.
     with suppress(OSError):
         folder.parent.rmdir()
-
-
-def _is_written(path: Path, ledger: Ledger, name: str, now: str, stop: Stop) -> bool:
-    try:
-        clear_leftovers(path)
-        write_report(path, ledger, name, finished_at=now)
-    except DiskError as error:
-        stop.reasons.append(Cause(StopReason.DISK, error.message, error.hint))
-        return False
-    return True
 
 
 def result_of(name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledger, stop: Stop) -> RunResult:
@@ -192,13 +203,14 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def notice_missing(batch: str, ledger: Ledger, hook: EventHook) -> None:
+def count_missing(batch: str, ledger: Ledger) -> int:
+    """How many outputs that were downloaded are no longer in their place."""
+    downloaded = (row for row in ledger.jobs.standings(batch) if row.state is JobState.DOWNLOADED)
+    return sum(row.path is None or not _is_there(Path(row.path)) for row in downloaded)
+
+
+def notice_missing(batch: str, missing: int, hook: EventHook) -> None:
     """One line for outputs that were moved away: that is the team's right, and they can be had again."""
-    missing = 0
-    for record in ledger.jobs.all(batch):
-        if record.state is JobState.DOWNLOADED and record.present:
-            output = ledger.outputs.current(record)
-            missing += output is None or not _is_there(output.path)
     if missing:
         message = f"{missing} outputs that were downloaded are no longer in their place"
         hook(Notice(batch, Level.INFO, message, "`dubbatch collect` fetches them again, free"))

@@ -21,6 +21,7 @@ from dubbatch.batch import (
     Batch,
     RunResult,
     check_places,
+    count_missing,
     fetch_again,
     fetched_folder,
     fill_in,
@@ -34,7 +35,8 @@ from dubbatch.batch import (
     tell_start,
 )
 from dubbatch.budget import Budget
-from dubbatch.errors import DubbatchError, KeyRefused
+from dubbatch.ending import reported, see_through, stop_in_time
+from dubbatch.errors import KeyRefused
 from dubbatch.events import EventHook, Inspected, Level, Notice
 from dubbatch.inputs import Inputs
 from dubbatch.jobs import Job
@@ -50,6 +52,7 @@ from dubbatch.pacing.slots import Slots
 from dubbatch.planner import Plan, draw_up
 from dubbatch.preflight.examination import Checks
 from dubbatch.preflight.inspector import open_inspector
+from dubbatch.refresh import Heard
 from dubbatch.run import Run
 from dubbatch.scheduler.lookup import LookUp
 from dubbatch.scheduler.poster import Poster
@@ -57,8 +60,7 @@ from dubbatch.scheduler.scheduler import Scheduler
 from dubbatch.scheduler.settler import Settler
 from dubbatch.service import Service, recent_posts
 from dubbatch.settings import Settings
-from dubbatch.signals import stopping_on_signals
-from dubbatch.stop import Stop, StopReason
+from dubbatch.stop import Stop
 from dubbatch.tracker.downloader import Downloader
 from dubbatch.tracker.poller import Poller
 from dubbatch.writeback.rows import TeamFile
@@ -88,12 +90,14 @@ async def run_batch(
     with Ledger(batch.ledger) as ledger, batch_lock(batch.ledger, batch.name):
         if service.credentials:
             ledger.account.belong_to(service.label)
-        thread = LedgerThread(ledger, hook)
+        heard = Heard(batch.name, hook)
+        thread = LedgerThread(ledger, heard)
         try:
             result = await _begin(batch, jobs, service, settings, thread, hook, confirm)
             if result is None:
                 give_back()
-                result = await _carry_out(batch, service, settings, thread, hook)
+                async with reported(batch.name, batch.reports, settings.csv_delimiter, thread, hook):
+                    result = await _carry_out(batch, service, settings, thread, heard)
             return fill_in(result, batch.team, ledger)
         finally:
             thread.close()
@@ -127,7 +131,7 @@ async def _begin(
         hint = "set CHAMELAION_API_KEY, or try it free with --sandbox; nothing was sent"
         raise KeyRefused("no key for the service", hint=hint)
     if not plan.is_news and is_finished(batch, ledger):
-        notice_missing(batch.name, ledger, hook)
+        notice_missing(batch.name, await thread(count_missing, batch.name, ledger), hook)
         return result_of(batch.name, batch.output_dir, batch.reports, ledger, Stop())
     await thread(ledger.jobs.begin_batch, row_of(batch), plan.records())
     return None
@@ -150,37 +154,46 @@ async def collect_batch(
     """
     with Ledger(ledger_path) as ledger, batch_lock(ledger_path, batch.name):
         ledger.account.belong_to(service.label)
-        thread = LedgerThread(ledger, hook)
+        heard = Heard(batch.name, hook)
+        thread = LedgerThread(ledger, heard)
         try:
-            await thread(fetch_again, ledger, batch.name)
-            tell_start(batch.name, ledger.jobs.counts(batch.name), hook)
-            stop = Stop()
-            async with open_run(batch.name, Path(batch.output_dir), service, settings, thread, hook, stop) as run:
-                work = asyncio.ensure_future(_collect(run))
-                with stopping_on_signals(stop, work):
-                    await _to_the_end(work, stop)
-            return fill_in(finish(batch.name, Path(batch.output_dir), reports, ledger, stop), team, ledger)
+            async with reported(batch.name, reports, settings.csv_delimiter, thread, hook):
+                result = await _look_in(batch, service, settings, thread, heard, reports)
+            return fill_in(result, team, ledger)
         finally:
             thread.close()
 
 
+async def _look_in(
+    batch: BatchRow, service: Service, settings: Settings, thread: LedgerThread, heard: Heard, reports: tuple[Path, ...]
+) -> RunResult:
+    ledger, stop, folder = thread.ledger, Stop(), Path(batch.output_dir)
+    await thread(fetch_again, ledger, batch.name)
+    tell_start(batch.name, ledger.jobs.counts(batch.name), heard)
+    async with open_run(batch.name, folder, service, settings, thread, heard, stop) as run:
+        await see_through(run, _collect(run), reports, heard)
+    return await thread(finish, batch.name, folder, reports, ledger, stop, delimiter=settings.csv_delimiter)
+
+
 async def _carry_out(
-    batch: Batch, service: Service, settings: Settings, thread: LedgerThread, hook: EventHook
+    batch: Batch, service: Service, settings: Settings, thread: LedgerThread, heard: Heard
 ) -> RunResult:
     ledger, stop = thread.ledger, Stop()
     counts = await thread(ledger.jobs.counts, batch.name, selected_only=True)
-    tell_start(batch.name, counts, hook)
+    tell_start(batch.name, counts, heard)
     if has_work(counts, batch.name, ledger):
         check_places(batch, ledger)
         async with (
-            open_run(batch.name, batch.output_dir, service, settings, thread, hook, stop) as run,
-            open_checks(batch.name, service.base_url, settings, thread, hook) as checks,
+            open_run(batch.name, batch.output_dir, service, settings, thread, heard, stop) as run,
+            open_checks(batch.name, service.base_url, settings, thread, heard) as checks,
         ):
-            work = asyncio.ensure_future(_work(run, service, fetched_folder(batch.ledger, batch.name), checks))
-            with stopping_on_signals(stop, work):
-                await _to_the_end(work, stop)
-    notice_missing(batch.name, ledger, hook)
-    return finish(batch.name, batch.output_dir, batch.reports, ledger, stop)
+            work = _work(run, service, fetched_folder(batch.ledger, batch.name), checks)
+            await see_through(run, work, batch.reports, heard)
+    # In the ledger's thread: a call of a stage that was cancelled may be under way there still.
+    notice_missing(batch.name, await thread(count_missing, batch.name, ledger), heard)
+    return await thread(
+        finish, batch.name, batch.output_dir, batch.reports, ledger, stop, delimiter=settings.csv_delimiter
+    )
 
 
 async def _work(run: Run, service: Service, fetched: Path, checks: Checks) -> None:
@@ -212,7 +225,7 @@ async def _work(run: Run, service: Service, fetched: Path, checks: Checks) -> No
         followed=poller.followed,
     )
     async with asyncio.TaskGroup() as group:
-        watch = group.create_task(_stop_in_time(run), name="max-time")
+        watch = group.create_task(stop_in_time(run), name="max-time")
         polling = group.create_task(poller.run(), name="poller")
         fetching = group.create_task(downloader.run(), name="downloader")
         await scheduler.run()
@@ -236,37 +249,6 @@ async def _collect(run: Run) -> None:
     await poller.ask_once()
     downloader.drain()
     await downloader.run()
-
-
-async def _to_the_end(work: asyncio.Future[None], stop: Stop) -> None:
-    """Wait for the work; a second signal has cancelled it, and that is an end like others."""
-    try:
-        await work
-    except asyncio.CancelledError:
-        if not stop.leaves:
-            raise
-    except BaseExceptionGroup as group:
-        raise _first_of(group) from group
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error of ours that ended a run; what else ended with it followed from it."""
-    ours = group.subgroup(DubbatchError)
-    error: BaseException = ours or group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-async def _stop_in_time(run: Run) -> None:
-    if run.settings.max_time_s is None:
-        return
-    await run.sleep(run.settings.max_time_s)
-    run.stop.everything(
-        StopReason.TIME,
-        f"--max-time: {run.settings.max_time_s:g} s are over",
-        "what runs stays at the service; run again to go on",
-    )
 
 
 @asynccontextmanager

@@ -38,6 +38,9 @@ ENV_PREFIX = "DUBBATCH_"
 #: The SDK's own name for the service's address is honoured too.
 _SDK_BASE_URL = "CHAMELAION_BASE_URL"
 
+#: What may stand between the cells of a CSV report, by the word for it.
+CSV_DELIMITERS: Mapping[str, str] = {",": ",", ";": ";", "|": "|", "tab": "\t"}
+
 
 class Scope(StrEnum):
     """Where an option may be set."""
@@ -66,11 +69,16 @@ class Option:
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return "--" + self.parameter.replace("_", "-")
 
     @property
     def env(self) -> str:
-        return ENV_PREFIX + self.name.upper()
+        return ENV_PREFIX + self.parameter.upper()
+
+    @property
+    def parameter(self) -> str:
+        """The name as one word of a program: a dot, which stands for a group, is none."""
+        return self.name.replace(".", "_")
 
     @property
     def is_switch(self) -> bool:
@@ -168,6 +176,13 @@ class Settings:
         False,
         "Write status, output, error and minutes of each row into the manifest's sheet.",
     )
+    report_csv_delimiter: str = _option(
+        "report.csv_delimiter",
+        one_of(*CSV_DELIMITERS),
+        ",",
+        "What stands between the cells of CSV reports: a comma, ; or | or tab.",
+        "CHARACTER",
+    )
     progress: bool = _option("progress", parse_bool, True, "Show progress.")
     quiet: bool = _option("quiet", parse_bool, False, "Only errors and the last line.")
     base_url: str = _option(
@@ -197,6 +212,11 @@ class Settings:
         "sandbox", parse_bool, False, "Against the sandbox: free, no key, its own ledger and folder.", scope=Scope.FLAG
     )
     yes: bool = _option("yes", parse_bool, False, "Don't ask before sending.", scope=Scope.FLAG)
+
+    @property
+    def csv_delimiter(self) -> str:
+        """The character that ``report.csv_delimiter`` names."""
+        return CSV_DELIMITERS[self.report_csv_delimiter]
 
     @property
     def caps(self) -> tuple[Cap, ...]:

@@ -23,7 +23,7 @@ LAYERS: list[set[str]] = [
     {"forecast", "planner", "signals"},
     {"scheduler", "tracker", "stats", "report"},
     {"writeback"},
-    {"batch", "outlook"},
+    {"batch", "ending", "outlook", "refresh"},
     {"pipeline", "preview"},
     {"sandbox", "cli"},
 ]

@@ -51,6 +51,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "on_error": ("SKIP", "skip"),
     "report": ("r.csv", (HERE / "r.csv",)),
     "write_back": ("true", True),
+    "report_csv_delimiter": ("Tab", "tab"),
     "progress": ("off", False),
     "quiet": ("yes", True),
     "base_url": ("https://other.example.com", "https://other.example.com"),
@@ -78,8 +79,10 @@ def test_the_samples_cover_every_option() -> None:
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.name)
 def test_an_option_explains_itself(option: Option) -> None:
     """A flag, a variable, a help that ends like a sentence, and a word for its value."""
-    assert option.flag == "--" + option.name.replace("_", "-")
-    assert option.env == "DUBBATCH_" + option.name.upper()
+    word = option.name.replace(".", "_")
+    assert option.flag == "--" + word.replace("_", "-")
+    assert option.env == "DUBBATCH_" + word.upper()
+    assert option.parameter == word
     assert option.help.endswith(".")
     assert bool(option.metavar) is not option.is_switch
 
@@ -196,6 +199,8 @@ BAD = [
     ("max_time", "0"),
     ("on_error", "ignore"),
     ("progress", "maybe"),
+    ("report.csv_delimiter", ":"),
+    ("report.csv_delimiter", ""),
 ]
 
 
@@ -258,7 +263,13 @@ def test_what_is_about_one_call_stands_in_no_file_and_no_variable(field: str) ->
 
 @pytest.mark.parametrize(
     ("key", "meant"),
-    [("concurency", "concurrency"), ("poll-interval", "poll_interval"), ("Output_Dir", "output_dir"), ("xyzzy", "")],
+    [
+        ("concurency", "concurrency"),
+        ("poll-interval", "poll_interval"),
+        ("Output_Dir", "output_dir"),
+        ("report_csv_delimiter", "report.csv_delimiter"),
+        ("xyzzy", ""),
+    ],
 )
 def test_an_unknown_setting_gets_a_suggestion(key: str, meant: str) -> None:
     """Or the way to the list of all."""
@@ -332,6 +343,12 @@ def test_words_for_on_and_off(word: str) -> None:
 def test_values_are_shown_as_a_person_would_write_them(value: object, shown: str) -> None:
     """In ``dubbatch config`` and in the help."""
     assert shown_value(value) == shown
+
+
+@pytest.mark.parametrize(("word", "character"), [(",", ","), (";", ";"), ("|", "|"), (" TAB ", "\t")])
+def test_the_delimiter_of_csv_reports_is_named_by_itself_or_as_tab(word: str, character: str) -> None:
+    """A tab in a file can't be told from spaces by eye."""
+    assert resolved(toml={"report.csv_delimiter": word}).settings.csv_delimiter == character
 
 
 @pytest.mark.parametrize("field", OPTIONS)

@@ -13,8 +13,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: Where the ledger's record of a batch is found.
 RECORD = ("ledger", "batch", "sandbox")
+#: What reports take.
+REPORTS = ("report", "report_csv_delimiter")
 #: What following and fetching take besides.
-FETCHING = ("timeout_s", "settle_s", "transfers", "report", "write_back", "progress", "quiet")
+FETCHING = ("timeout_s", "settle_s", "transfers", *REPORTS, "write_back", "progress", "quiet")
 
 manifest_argument = click.argument("manifest", type=click.Path(path_type=str))
 
@@ -35,7 +37,7 @@ def given_flags(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
     """The flags that were given, by option name, as texts for ``settings.resolve``."""
     flags: dict[str, str | list[str]] = {}
     for option in OPTIONS.values():
-        value = values.get(option.name)
+        value = values.get(option.parameter)
         if value is None or value == ():
             continue
         if isinstance(value, bool):
@@ -50,10 +52,10 @@ def given_flags(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
 def _click_option(option: Option, default: object) -> Callable[[F], F]:
     if option.is_switch:
         names = f"{option.flag}/--no-{option.flag[2:]}" if default is True else option.flag
-        return click.option(names, option.name, is_flag=True, default=None, help=_help(option, None))
+        return click.option(names, option.parameter, is_flag=True, default=None, help=_help(option, None))
     return click.option(
         option.flag,
-        option.name,
+        option.parameter,
         default=None,
         multiple=option.is_many,
         metavar=option.metavar,

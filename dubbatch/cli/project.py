@@ -271,6 +271,7 @@ def _toml(path: Path) -> tuple[dict[str, str | list[str]], dict[str, str]]:
             raise UsageError(f"{path}: columns: {header!r} stands for no column of dubbatch", hint=hint)
     if isinstance(caps := data.get(_CAPS), dict):
         data[_CAPS] = list(_caps(caps))
+    data = dict(_dotted(data))
     settings = {
         key: [_word(item) for item in value] if isinstance(value, list) else _word(value) for key, value in data.items()
     }
@@ -284,6 +285,15 @@ def read_small(path: Path, most: int) -> str:
     if len(data) > most:
         raise ValueError(f"it is larger than {most >> 10} KB")
     return data.decode()
+
+
+def _dotted(data: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Settings by name: TOML takes a key with a dot, unless it is quoted, for a table and a key in it."""
+    for key, value in data.items():
+        if isinstance(value, dict) and any(option.name.startswith(f"{key}.") for option in OPTIONS.values()):
+            yield from ((f"{key}.{name}", item) for name, item in value.items())
+        else:
+            yield key, value
 
 
 def _caps(columns: Mapping[str, object]) -> Iterator[str]:

@@ -8,18 +8,19 @@ from typing import Any
 
 import click
 
+from dubbatch.batch import backups_folder
 from dubbatch.cli.exit_codes import OK
-from dubbatch.cli.options import RECORD, manifest_argument, setting_options
+from dubbatch.cli.options import RECORD, REPORTS, manifest_argument, setting_options
 from dubbatch.cli.project import open_project
 from dubbatch.cli.render import show_sheet
 from dubbatch.cli.speech import say
-from dubbatch.report.file import write_report
+from dubbatch.report.file import write_reports
 from dubbatch.writeback.writeback import write_back
 
 
 @click.command("report")
 @manifest_argument
-@setting_options((*RECORD, "report", "write_back"))
+@setting_options((*RECORD, *REPORTS, "write_back"))
 def command(manifest: str, **values: Any) -> int:
     """Write report.csv and report.json of MANIFEST's batch again, from the ledger; sends nothing.
 
@@ -33,10 +34,13 @@ def command(manifest: str, **values: Any) -> int:
             return OK
         ledger, batch = record
         folder = Path(batch.output_dir)
-        for path in (folder / "report.csv", folder / "report.json", *project.settings.report):
-            write_report(path, ledger, batch.name)
-            say(str(path))
+        paths = (folder / "report.csv", folder / "report.json", *project.settings.report)
+        failed = write_reports(paths, ledger, batch.name, delimiter=project.settings.csv_delimiter)
+        for path in paths:
+            if path not in failed:
+                say(str(path))
+        for error in failed.values():
+            raise error
         if team is not None:
-            backups = project.ledger.parent / "backups"
-            show_sheet(write_back(team, ledger, batch.name, backups, datetime.now(UTC)))
+            show_sheet(write_back(team, ledger, batch.name, backups_folder(project.ledger), datetime.now(UTC)))
     return OK

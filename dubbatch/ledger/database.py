@@ -56,12 +56,17 @@ class Database:
             raise _ledger_error(path, error) from error
 
     def _migrate(self, origin: Path | None) -> None:
+        # Without a look before, everybody who opens the file would take the lock of those who write.
+        if not pending_migrations(self._version(), origin or "in memory"):
+            return
         with self.atomic():
-            version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-            for number, sql in pending_migrations(version, origin or "in memory"):
+            for number, sql in pending_migrations(self._version(), origin or "in memory"):
                 for statement in _statements(sql):
                     self._connection.execute(statement)
                 self._connection.execute(f"PRAGMA user_version = {number}")
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
 
     @contextmanager
     def atomic(self) -> Iterator[None]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from dubbatch.errors import LedgerError
 from dubbatch.events import JobChanged
-from dubbatch.jobs import ENDED, JobRecord, JobState, OutputVerdict, may_follow
+from dubbatch.jobs import ENDED, JobRecord, JobState, may_follow
 from dubbatch.ledger.database import Database, Row, Value
 from dubbatch.ledger.rows import job_to_json, record_from_row
+from dubbatch.ledger.standing import Standing
 
 _PAGE = 500
 #: An attempt's news do not touch a job that has what it wanted, or that a person must mend.
@@ -39,22 +39,6 @@ class Trouble:
     state: JobState
     error: str
     hint: str
-
-
-class Standing(NamedTuple):
-    """Where one job stands, in few words."""
-
-    job: str
-    #: In the manifest as it was planned; 0: not known.
-    row: int
-    language: str
-    state: JobState
-    error: str
-    hint: str
-    #: Of the file that serves the job; empty: there is none.
-    output: str
-    #: Of that file, where it has passed the checks.
-    duration_s: float | None
 
 
 class JobTable:
@@ -104,6 +88,14 @@ class JobTable:
         for left in (0, 1):
             yield from self._paged("jobs_after", batch=batch, left=left)
 
+    def standings(self, batch: str) -> Iterator[Standing]:
+        """The manifest's jobs in its order with what serves them, for reports; read in pages."""
+        return map(Standing.of, self._pages("standings_after", batch=batch))
+
+    def minutes(self, batch: str) -> dict[str, float | None]:
+        """Media minutes of the manifest's jobs: measured, or what the team states; None: not known."""
+        return {row["id"]: row["minutes"] for row in self._db.all("job_minutes", batch=batch)}
+
     def pending(self, batch: str) -> Iterator[JobRecord]:
         """What a run is to send, in the manifest's order; read in pages. The order of sending is ``by_turn``'s."""
         return self._paged("pending_after", batch=batch)
@@ -120,15 +112,6 @@ class JobTable:
     def count_unserved(self, batch: str) -> int:
         row = self._db.one("count_unserved", batch=batch)
         return int(row["n"]) if row else 0
-
-    def standings(self, batch: str) -> Iterator[Standing]:
-        """Where the jobs of a batch stand, in the manifest's order, without what has left it."""
-        for row in self._pages("standings_after", batch=batch):
-            is_good = row["verdict"] == OutputVerdict.GOOD
-            yield Standing(
-                row["id"], row["row"] or 0, row["language"], JobState(row["state"]), row["error"], row["hint"],
-                row["path"] or "", row["duration_s"] if is_good else None,
-            )  # fmt: skip
 
     def _paged(self, query: str, **values: Value) -> Iterator[JobRecord]:
         return map(record_from_row, self._pages(query, **values))

@@ -47,6 +47,16 @@ class Ledger:
         self.media = MediaTable(self._db)
 
     @classmethod
+    def existing(cls, path: Path) -> Self:
+        """One more connection to a ledger that is in use: one that was taken away meanwhile is not made anew.
+
+        Raises LedgerError.
+        """
+        if not path.exists():
+            raise LedgerError(f"the ledger {path} is no longer in its place", hint="put it back, and run again")
+        return cls(path)
+
+    @classmethod
     def copy_of(cls, path: Path) -> Self:
         """A copy in memory of the ledger at ``path``, to look at without leaving a trace."""
         copy = cls(None)

@@ -89,6 +89,25 @@ SELECT * FROM jobs
 WHERE batch = :batch AND 1 - present = :left AND (position, id) > (:position, :id)
 ORDER BY position, id LIMIT :limit;
 
+-- name: standings_after
+-- The jobs of the manifest with the attempt and the file that serve them; a page. Of several files the one of output_of.
+SELECT jobs.batch, jobs.id, jobs.position, jobs.state, jobs.reference, jobs.error, jobs.hint, jobs.warnings, jobs.length_s,
+       jobs.row, attempts.request_id, attempts.created_at, attempts.started_at, attempts.finished_at, attempts.batch,
+       attempts.job, outputs.path, outputs.sha256, outputs.size, outputs.duration_s, outputs.verdict, outputs.warning
+FROM jobs
+LEFT JOIN attempts ON attempts.reference = jobs.reference AND jobs.reference <> ''
+LEFT JOIN outputs ON outputs.path = (
+  SELECT came.path FROM outputs AS came
+  WHERE came.batch = jobs.batch AND came.job = jobs.id AND came.reference = jobs.reference AND jobs.reference <> ''
+  ORDER BY came.verdict = 'suspect', came.version LIMIT 1)
+WHERE jobs.batch = :batch AND 1 - present = 0 AND (jobs.position, jobs.id) > (:position, :id)
+ORDER BY jobs.position, jobs.id LIMIT :limit;
+
+-- name: job_minutes
+-- Media minutes of the manifest's jobs: measured, or what the team states.
+SELECT id, coalesce(length_s / 60, json_extract(row, '$.minutes')) AS minutes FROM jobs
+WHERE batch = :batch AND 1 - present = 0;
+
 -- name: pending_after
 -- What a run is to send, in the manifest's order; a page. The present ones in the index's own words, so that it serves.
 SELECT * FROM jobs
@@ -150,16 +169,6 @@ WHERE batch = :batch AND id = :id;
 
 -- name: state_counts
 SELECT state, count(*) AS n FROM jobs WHERE batch = :batch AND present = 1 AND selected >= :selected GROUP BY state;
-
--- name: standings_after
--- Where the batch's jobs stand and in which rows, and the file that serves each (as output_of), in few columns; a page.
-SELECT jobs.id, jobs.position, jobs.state, jobs.error, jobs.hint, json_extract(jobs.row, '$.language') AS language,
-       json_extract(jobs.row, '$.place[1]') AS row, outputs.path, outputs.duration_s, outputs.verdict
-FROM jobs LEFT JOIN outputs ON jobs.reference <> '' AND outputs.path = (
-  SELECT path FROM outputs WHERE batch = jobs.batch AND job = jobs.id AND reference = jobs.reference
-  ORDER BY verdict = 'suspect', version LIMIT 1)
-WHERE jobs.batch = :batch AND 1 - jobs.present = 0 AND (jobs.position, jobs.id) > (:position, :id)
-ORDER BY jobs.position, jobs.id LIMIT :limit;
 
 -- name: removed_jobs
 SELECT id FROM jobs WHERE batch = :batch AND present = 0 ORDER BY position;

@@ -104,7 +104,7 @@ def load(
     jobs, problems = reading.settled(next((problem for problem in general if problem.is_error), None))
     problems += _no_jobs(jobs, [*general, *problems], content.place)
     # Where reading was given up, the rest of the records is still walked: the layout is to be complete.
-    deque(content.records if watch is not None else (), maxlen=0)
+    deque(content.records if content.layout is not None else (), maxlen=0)
     digest = hashlib.sha256(data).hexdigest()
     jobs = with_warnings(jobs, problems)
     return Manifest(origin, batch, tuple(jobs), (*general, *problems), own, digest, content.layout)

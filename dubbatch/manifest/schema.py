@@ -13,7 +13,7 @@ from dubbatch.forms import parse_bool
 from dubbatch.manifest.columns import KNOWN
 from dubbatch.manifest.tree.syntax import VERSION
 from dubbatch.manifest.values import MINUTES_MAX, MODEL
-from dubbatch.settings import OPTIONS, Option, Scope, Settings, shown_value
+from dubbatch.settings import CSV_DELIMITERS, OPTIONS, Option, Scope, Settings, shown_value
 
 Schema = dict[str, Any]
 
@@ -230,6 +230,9 @@ def _setting(option: Option, default: Any, report_suffixes: Collection[str]) -> 
     if option.name == "report":
         suffixes = "|".join(_any_case(suffix.removeprefix(".")) for suffix in report_suffixes)
         forms = [{"type": "string", "pattern": f"\\.(?:{suffixes})\\s*$"}]
+    if option.name == "report.csv_delimiter":
+        words = "|".join(_any_case(word) if word.isalpha() else f"[{word}]" for word in CSV_DELIMITERS)
+        forms = [{"enum": list(CSV_DELIMITERS)}, {"type": "string", "pattern": f"^\\s*(?:{words})\\s*$"}]
     if option.is_many:
         forms.append({"type": "array", "items": {"anyOf": list(forms)}})
     if option.name == "max_minutes_by":

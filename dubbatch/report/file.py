@@ -1,18 +1,24 @@
-"""A report as a file, in the format that its suffix says."""
+"""Reports as files, in the formats that their suffixes say."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
-from dubbatch.errors import UsageError
+from dubbatch.errors import DiskError, UsageError
+from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
-from dubbatch.report.rows import Minutes, known_batch, report_rows
-from dubbatch.report.table import write_csv, write_json
+from dubbatch.report.rows import Minutes, ReportRow, known_batch, report_rows
+from dubbatch.report.table import ReportWriter, csv_report, json_report
 from dubbatch.report.workbook import write_workbook
 
 SUFFIXES = (".csv", ".json", ".xlsx")
+#: Rows that all writers are given at a time.
+_PAGE = 1_000
 
 
 def check_suffix(path: Path) -> None:
@@ -26,19 +32,82 @@ def check_suffix(path: Path) -> None:
         )
 
 
-def write_report(path: Path, ledger: Ledger, batch: str, *, finished_at: str = "") -> None:
-    """Write a batch's report in the format that the suffix says, over an older one.
+def _always() -> bool:
+    return True
 
-    ``finished_at`` is the end of the run that writes it; empty: as the ledger has it.
-    Raises UsageError (another suffix, a batch that the ledger doesn't have), DiskError, LedgerError.
+
+def write_reports(
+    paths: Sequence[Path],
+    ledger: Ledger,
+    batch: str,
+    *,
+    delimiter: str = ",",
+    finished_at: str = "",
+    is_wanted: Callable[[], bool] = _always,
+) -> dict[Path, DiskError]:
+    """Write a batch's reports, over older ones; those that could not be written, and why.
+
+    One walk over its jobs serves all but the workbooks, which are written at the end of a run alone.
+
+    Each is in the format that its suffix says, and whole, or as it was before. ``delimiter`` is CSV's.
+    ``finished_at`` is the end of the run that writes them; empty: as the ledger has it. ``is_wanted`` is asked at
+    every page: once it says no, nothing more is written. Raises UsageError (another suffix, a batch that the ledger
+    doesn't have), LedgerError.
     """
-    check_suffix(path)
     known = known_batch(ledger, batch)
     if finished_at:
         known = replace(known, finished_at=finished_at)
-    rows, suffix = report_rows(ledger, batch), path.suffix.lower()
-    if suffix == ".csv":
-        write_csv(path, json.loads(known.columns), rows)
-        return
-    write = write_json if suffix == ".json" else write_workbook
-    write(path, known, rows, minutes=Minutes.of(ledger, batch), removed=ledger.jobs.removed(known.name))
+    for path in paths:
+        check_suffix(path)
+    books = [path for path in paths if path.suffix.lower() == ".xlsx"]
+    writers = {path: _writer(path, ledger, known, delimiter) for path in paths if path not in books}
+    failed: dict[Path, DiskError] = {}
+    try:
+        for page in _pages(report_rows(ledger, batch)):
+            if not writers or not is_wanted():
+                break
+            failed |= _hand_out(page, writers)
+    finally:
+        for writer in writers.values():
+            writer.close()
+    for path in filter(lambda _: is_wanted(), books):
+        try:
+            minutes, removed = Minutes.of(ledger, batch), ledger.jobs.removed(batch)
+            write_workbook(path, known, report_rows(ledger, batch), minutes=minutes, removed=removed)
+        except DiskError as error:
+            failed[path] = error
+    return failed
+
+
+def write_report(path: Path, ledger: Ledger, batch: str, *, delimiter: str = ",", finished_at: str = "") -> None:
+    """As :func:`write_reports`, of one. Raises DiskError, too."""
+    for error in write_reports([path], ledger, batch, delimiter=delimiter, finished_at=finished_at).values():
+        raise error
+
+
+def _writer(path: Path, ledger: Ledger, batch: BatchRow, delimiter: str) -> ReportWriter:
+    if path.suffix.lower() == ".csv":
+        return csv_report(path, json.loads(batch.columns), delimiter)
+    return json_report(path, batch, minutes=Minutes.of(ledger, batch.name), removed=ledger.jobs.removed(batch.name))
+
+
+def _pages(rows: Iterator[ReportRow]) -> Iterator[Sequence[ReportRow] | None]:
+    """What a writer is sent: None to begin with, the rows, and an empty page at the end."""
+    yield None
+    while page := list(islice(rows, _PAGE)):
+        yield page
+    yield ()
+
+
+def _hand_out(page: Sequence[ReportRow] | None, writers: dict[Path, ReportWriter]) -> dict[Path, DiskError]:
+    """Give a page to all writers; those that failed are taken from among them."""
+    failed = {}
+    for path, writer in list(writers.items()):
+        try:
+            # A writer ends with the last page.
+            with suppress(StopIteration):
+                writer.send(page)
+        except DiskError as error:
+            failed[path] = error
+            del writers[path]
+    return failed

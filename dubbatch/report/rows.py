@@ -11,16 +11,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from itertools import takewhile
 from pathlib import Path
 
 from dubbatch.api.addresses import shown
 from dubbatch.api.text import unsigned
 from dubbatch.errors import UsageError
-from dubbatch.jobs import Attempt, JobRecord, JobState, Media, Output, OutputVerdict
+from dubbatch.jobs import JobState, Media, OutputVerdict
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
-from dubbatch.plan import minutes_of
+from dubbatch.ledger.standing import Standing
 
 #: A scheme is short; without a bound, a long cell that is no address would be searched again and again.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,20}://\S+", re.IGNORECASE)
@@ -90,16 +89,10 @@ class Totals:
 
 def report_rows(ledger: Ledger, batch: str) -> Iterator[ReportRow]:
     """The rows of a batch in the manifest's order. Raises UsageError where the ledger has no such batch."""
-    output_dir = Path(known_batch(ledger, batch).output_dir).resolve()
+    output_dir = str(Path(known_batch(ledger, batch).output_dir).resolve())
     accepted = ledger.attempts.counts(batch)
-    for record in _present(ledger, batch):
-        yield _row(
-            record,
-            attempt=ledger.attempts.get(record.reference) if record.reference else None,
-            output=ledger.outputs.current(record) if record.reference else None,
-            accepted=accepted.get(record.job.id, 0),
-            output_dir=output_dir,
-        )
+    for standing in ledger.jobs.standings(batch):
+        yield _row(standing, accepted=accepted.get(standing.job, 0), output_dir=output_dir)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +117,7 @@ def media_minutes(ledger: Ledger, batch: str) -> float:
     What serves several jobs was bought once and counts once.
     """
     accepted = ledger.attempts.counts(batch)
-    lengths = ((record.job.id, minutes_of(record)) for record in _present(ledger, batch))
+    lengths = ledger.jobs.minutes(batch).items()
     known = (accepted.get(job, 0) * length for job, length in lengths if length is not None and math.isfinite(length))
     return round(math.fsum(known), 3)
 
@@ -139,45 +132,41 @@ def known_batch(ledger: Ledger, batch: str) -> BatchRow:
     return found
 
 
-def _present(ledger: Ledger, batch: str) -> Iterator[JobRecord]:
-    # The ledger hands out removed rows last.
-    return takewhile(lambda record: record.present, ledger.jobs.all(batch))
-
-
-def _row(
-    record: JobRecord, *, attempt: Attempt | None, output: Output | None, accepted: int, output_dir: Path
-) -> ReportRow:
-    job = record.job
+def _row(standing: Standing, *, accepted: int, output_dir: str) -> ReportRow:
+    is_good = standing.verdict is OutputVerdict.GOOD
+    estimated = standing.minutes if standing.length_s is None else standing.length_s / 60
+    warnings = standing.warnings if not standing.warning else (*standing.warnings, standing.warning)
     return ReportRow(
-        id=job.id,
-        state=record.state,
-        video=_shown_media(job.video),
-        audio=_shown_media(job.audio),
-        language=job.language,
-        reference_id=record.reference or job.reference_id,
-        request_id=attempt.request_id if attempt else "",
+        id=standing.job,
+        state=standing.state,
+        video=_shown_media(standing.video),
+        audio=_shown_media(standing.audio),
+        language=standing.language,
+        reference_id=standing.reference or standing.reference_id,
+        request_id=standing.request_id or "",
         attempts=accepted,
-        created_at=attempt.created_at if attempt else "",
-        started_at=attempt.started_at if attempt else "",
-        finished_at=attempt.finished_at if attempt else "",
-        output=relative(output.path, output_dir) if output else "",
-        sha256=output.sha256 if output else "",
-        bytes=output.size if output else None,
-        duration_s=_finite(output.duration_s) if output else None,
-        error=without_secrets(record.error),
-        hint=without_secrets(record.hint),
-        warning=without_secrets("; ".join([*record.warnings, *filter(None, [output.warning if output else ""])])),
-        paid_by=_payer(record, attempt),
-        estimated_minutes=in_minutes(length * 60 if (length := minutes_of(record)) is not None else None),
-        minutes=in_minutes(output.duration_s) if output and output.verdict is OutputVerdict.GOOD else None,
-        columns={header: without_secrets(text) for header, text in job.columns.items()},
+        created_at=standing.created_at or "",
+        started_at=standing.started_at or "",
+        finished_at=standing.finished_at or "",
+        output="" if standing.path is None else relative(standing.path, output_dir),
+        sha256=standing.sha256 or "",
+        bytes=standing.size,
+        duration_s=_finite(standing.duration_s),
+        error=without_secrets(standing.error),
+        hint=without_secrets(standing.hint),
+        warning=without_secrets("; ".join(warnings)),
+        paid_by=_payer(standing),
+        estimated_minutes=in_minutes(None if estimated is None else estimated * 60),
+        minutes=in_minutes(standing.duration_s) if is_good else None,
+        columns={header: without_secrets(text) for header, text in standing.columns.items()},
     )
 
 
-def _payer(record: JobRecord, attempt: Attempt | None) -> str:
-    if attempt is None or (attempt.batch, attempt.job) == (record.batch, record.job.id):
+def _payer(standing: Standing) -> str:
+    batch, job = standing.paid_batch, standing.paid_job
+    if job is None or (batch, job) == (standing.batch, standing.job):
         return ""
-    return attempt.job if attempt.batch == record.batch else f"{attempt.batch}/{attempt.job}"
+    return job if batch == standing.batch else f"{batch}/{job}"
 
 
 def in_minutes(seconds: float | None) -> float | None:
@@ -199,13 +188,17 @@ def without_secrets(text: str) -> str:
     return unsigned(_ADDRESS.sub(lambda found: shown(found[0]), text))
 
 
-def relative(path: Path | str, folder: Path) -> str:
+def relative(path: str, folder: str) -> str:
     """The way from ``folder`` to ``path``, with ``/``; both absolute."""
+    inside = path.removeprefix(folder + os.sep)
+    if len(inside) < len(path) and os.sep == "/" and ".." not in inside:
+        # Nearly all of them; the way there takes longer to find than all the rest of a row.
+        return inside
     try:
         way = os.path.relpath(path, folder)
     except ValueError:
         # On Windows there is no way from one drive to another.
-        way = str(path)
+        way = path
     return way.replace(os.sep, "/")
 
 

@@ -13,9 +13,8 @@ import json
 import shutil
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
-from itertools import islice
+from collections.abc import Generator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -27,7 +26,6 @@ from dubbatch.report.place import disk_errors
 from dubbatch.report.rows import FIELDS, Minutes, ReportRow, Totals
 
 _SCHEMA = 1
-_PAGE = 2_000
 #: Characters of JSON that are kept in memory before they go to disk.
 _SPOOL_CHARS = 8_000_000
 #: What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection"), as it is or in full width.
@@ -36,30 +34,34 @@ _BREAKS = ("\t", "\r", "\n")
 #: Categories of characters that some program drops before it looks: blanks, control and format characters.
 _PASSED_OVER = ("Z", "C")
 
-_json = partial(json.dumps, ensure_ascii=False, allow_nan=False)
+#: Writes one file: after a first None, it is sent the rows page by page; at an empty page the file takes its name, and
+#: the generator ends. Closed before that, it leaves everything as it was. Raises DiskError.
+ReportWriter = Generator[None, Sequence[ReportRow] | None, None]
+
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+#: The fixed columns of a row, in their order.
+_ours = attrgetter(*FIELDS)
 
 
-def write_csv(path: Path, own: Sequence[str], rows: Iterable[ReportRow]) -> None:
+def csv_report(path: Path, own: Sequence[str], delimiter: str = ",") -> ReportWriter:
     """A table with the team's ``own`` columns first, then ours; UTF-8 with BOM. Raises DiskError.
 
     Every cell is text, and none can start a formula: where one could, ``'`` stands before it.
     """
     import pandas as pd
 
-    titles, remaining = [inert(name) for name in headers(own)], iter(rows)
+    titles = [inert(name) for name in headers(own)]
+    # With CRLF, cells with either character are quoted; with LF alone, CR would break a row.
+    form: dict[str, Any] = {"index": False, "sep": delimiter, "lineterminator": "\r\n"}
     # Excel takes a file without a mark for the local 8-bit encoding.
     with disk_errors(path), replacing(path) as part, part.open("x", encoding="utf-8-sig", newline="") as file:
-        is_first = True
-        while (page := [_cells(own, row) for row in islice(remaining, _PAGE)]) or is_first:
-            table = pd.DataFrame(page, columns=titles, dtype=str)
-            # With CRLF, cells with either character are quoted; with LF alone, CR would break a row.
-            table.to_csv(file, index=False, header=is_first, lineterminator="\r\n")
-            is_first = False
+        pd.DataFrame(columns=titles, dtype=str).to_csv(file, **form)
+        while page := (yield):
+            cells = [_cells(own, row) for row in page]
+            pd.DataFrame(cells, columns=titles, dtype=str).to_csv(file, header=False, **form)
 
 
-def write_json(
-    path: Path, batch: BatchRow, rows: Iterable[ReportRow], *, minutes: Minutes, removed: Sequence[str]
-) -> None:
+def json_report(path: Path, batch: BatchRow, *, minutes: Minutes, removed: Sequence[str]) -> ReportWriter:
     """The report of design section 10, schema 1; one line a job. Strict JSON in UTF-8. Raises DiskError.
 
     The totals are counted from the very rows that are written, so they fit also while a run goes on.
@@ -71,9 +73,10 @@ def write_json(
         part.open("x", encoding="utf-8", newline="") as file,
         SpooledTemporaryFile(_SPOOL_CHARS, mode="w+", encoding="utf-8", newline="", dir=str(path.parent)) as jobs,
     ):
-        for row in rows:
-            jobs.write((",\n  " if counts else "\n  ") + _json(_object(row)))
-            counts[row.state] += 1
+        while page := (yield):
+            lines = ",\n  ".join(_json(_object(row)) for row in page)
+            jobs.write((",\n  " if counts else "\n  ") + lines)
+            counts.update(row.state for row in page)
         head = {
             "schema": _SCHEMA,
             "batch": batch.name,
@@ -99,13 +102,12 @@ def headers(own: Sequence[str]) -> list[str]:
 
 def _cells(own: Sequence[str], row: ReportRow) -> list[str]:
     theirs = [row.columns.get(name, "") for name in own]
-    ours = [getattr(row, name) for name in FIELDS]
-    return [inert("" if value is None else str(value)) for value in (*theirs, *ours)]
+    return [inert("" if value is None else str(value)) for value in (*theirs, *_ours(row))]
 
 
 def inert(text: str) -> str:
     """``text`` as no program takes it for a formula: with ``'`` before it, where one could."""
-    if text[:1].isalnum() or text.startswith("'"):
+    if not text or text[0].isalnum() or text[0] == "'":
         return text
     first = next((char for char in text if char != '"' and unicodedata.category(char)[0] not in _PASSED_OVER), "")
     is_formula = unicodedata.normalize("NFKC", first).startswith(_FORMULA) or text.startswith(_BREAKS)
@@ -113,4 +115,4 @@ def inert(text: str) -> str:
 
 
 def _object(row: ReportRow) -> Mapping[str, Any]:
-    return {name: getattr(row, name) for name in FIELDS} | {"columns": dict(row.columns)}
+    return {**dict(zip(FIELDS, _ours(row), strict=True)), "columns": dict(row.columns)}

@@ -15,6 +15,7 @@ from pathlib import Path
 from dubbatch.identity import canonical_url
 from dubbatch.jobs import Job, Media
 from dubbatch.ledger.ledger import Ledger
+from dubbatch.ledger.standing import Standing
 from dubbatch.manifest import Manifest, Origin
 from dubbatch.manifest.cells import Layout, Record
 from dubbatch.manifest.columns import meaning_of, normal
@@ -33,8 +34,9 @@ class TeamFile:
     columns: Mapping[str, str]
     #: Loads these bytes as the run did, and shows every record to the second argument.
     load: Callable[[bytes, Callable[[Record], None]], Manifest]
-    #: SHA-256 of its bytes when the run loaded them; empty: this command didn't.
+    #: SHA-256 of its bytes when the run loaded them, and their layout; empty, None: this command didn't.
     digest: str = ""
+    layout: Layout | None = None
 
     @property
     def path(self) -> Path:
@@ -64,39 +66,38 @@ def read_sheet(team: TeamFile, ledger: Ledger, batch: str) -> TeamSheet:
     rows: Mapping[str, int] | None = None
     missing: list[str] = []
     if hashlib.sha256(data).hexdigest() == team.digest:
-        layout = seen.walk(data, team)
+        layout = team.layout
+        if layout and any(normal(title).startswith(OURS) for title in layout.titles):
+            seen.walk(data, team)
     else:
         manifest = team.load(data, seen)
         layout = manifest.layout
-        known = (record.job for record in ledger.jobs.all(batch) if record.present)
-        rows, missing = _matched({job.id: job for job in manifest.jobs}, known)
+        rows, missing = _matched({job.id: job for job in manifest.jobs}, ledger.jobs.standings(batch))
     layout = layout or Layout("", 1, (), set())
     is_matrix = any(meaning_of(title, team.columns).startswith(("audio:", "languages")) for title in layout.titles)
     return TeamSheet(data, layout, rows, seen.texts, is_matrix, tuple(missing))
 
 
-def _matched(present: Mapping[str, Job], known: Iterator[Job]) -> tuple[dict[str, int], list[str]]:
+def _matched(present: Mapping[str, Job], known: Iterator[Standing]) -> tuple[dict[str, int], list[str]]:
     """The rows of the jobs that the sheet still asks for, and the ids of the others."""
     rows: dict[str, int] = {}
     missing = []
-    for job in known:
-        now = present.get(job.id)
-        if now is not None and _work(now) == _work(job):
-            rows[job.id] = now.place.row or 0
+    for standing in known:
+        job = present.get(standing.job)
+        if job is not None and _work(job) == _work(standing):
+            rows[standing.job] = job.place.row or 0
         else:
-            missing.append(job.id)
+            missing.append(standing.job)
     return rows, missing
 
 
-def _work(job: Job) -> tuple[object, ...]:
+def _work(job: Job | Standing) -> tuple[object, ...]:
     """What a row asks for, as far as the sheet says it (design, section 5, "Identity")."""
     return _medium(job.video), _medium(job.audio), job.disable_active_speaker_detection, job.model, job.language
 
 
 def _medium(media: Media) -> str:
-    if media.url is not None:
-        return canonical_url(media.url)
-    return str(media.path) if media.path is not None else media.text
+    return media.text if media.url is None else canonical_url(media.url)
 
 
 @dataclass
@@ -116,9 +117,7 @@ class _Seen:
             if name and record.place.row is not None:
                 self.texts.setdefault(record.place.row, {})[name] = cell.text
 
-    def walk(self, data: bytes, team: TeamFile) -> Layout | None:
-        """The layout of a table whose rows are known; its records are looked at, and not understood."""
-        content = source_of(team.origin).content(data, team.origin, team.columns)
-        for record in content.records:
+    def walk(self, data: bytes, team: TeamFile) -> None:
+        """Look at the records of a table whose rows are known; what they mean is known, too."""
+        for record in source_of(team.origin).content(data, team.origin, team.columns).records:
             self(record)
-        return content.layout

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from dubbatch.errors import ManifestError, UsageError
+from dubbatch.jobs import OutputVerdict
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.manifest import Origin
 from dubbatch.manifest.address import STANDARD_INPUT
@@ -76,7 +77,7 @@ def _is_workbook(team: TeamFile) -> bool:
 
 
 def _entries(sheet: TeamSheet, team: TeamFile, ledger: Ledger, batch: str) -> Iterator[Entry]:
-    folder = team.path.absolute().parent
+    folder = str(team.path.absolute().parent)
     # In a text every program guesses anew what a cell is; in a workbook a text is one.
     guard = str if _is_workbook(team) else inert
     for job in ledger.jobs.standings(batch):
@@ -87,9 +88,9 @@ def _entries(sheet: TeamSheet, team: TeamFile, ledger: Ledger, batch: str) -> It
                 row=row,
                 language=job.language if sheet.is_matrix else "",
                 status=job.state.value,
-                output=guard(relative(job.output, folder)) if job.output else "",
+                output=guard(relative(job.path, folder)) if job.path else "",
                 error=guard(sentence(error)) if error else "",
-                minutes=in_minutes(job.duration_s),
+                minutes=in_minutes(job.duration_s) if job.verdict is OutputVerdict.GOOD else None,
             )
 
 

@@ -278,6 +278,32 @@ def test_killed_between_any_two_steps_of_a_send_a_batch_goes_on(open_service: Se
     goes_on(shell, service, len(jobs))
 
 
+#: Reports are refreshed at once after every change.
+OFTEN = "from dubbatch import refresh\nrefresh._LEAST_PAUSE_S, refresh._PAUSES = 0.01, 0\n"
+
+
+def test_killed_in_the_middle_of_a_refresh_a_run_leaves_the_last_whole_reports(
+    open_service: Service, connected: Connected
+) -> None:
+    """What was half written is cleared away by the next one."""
+    service = open_service(seconds=2.0)
+    shell = connected(service)
+    shell.write_jobs("a", "b")
+    victim = replace(shell, program=("-c", OFTEN + AT_MOMENTS))
+
+    killed = victim("run", "batch.csv", "--concurrency", "1", **at("os.rename||report.json open||.report.json.", KILL))
+
+    assert killed.returncode == -KILL, killed.stderr
+    folder = shell.folder / "batch-dubs"
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    lines = (folder / "report.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert [job["id"] for job in report["jobs"]] == ["a", "b"]
+    assert [line.split(",")[0] for line in lines] == ["id", "a", "b"]
+    assert report["finished_at"] == ""
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".report.csv.")]
+    goes_on(shell, service, 2)
+
+
 def test_a_run_killed_in_the_middle_goes_on_and_every_job_is_billed_once(shell: Shell) -> None:
     """kill -9 while jobs are at the service; the sandbox, killed with it, keeps its books too."""
     shell.write_jobs("a", "b", "c", "d")

@@ -173,12 +173,12 @@ class Project:
         self.remember_media()
         return await run_batch(batch, manifest.jobs, service, chosen, hook=note)
 
-    async def collect(self, name: str = "batch") -> RunResult:
+    async def collect(self, name: str = "batch", reports: tuple[Path, ...] = ()) -> RunResult:
         with Ledger(self.ledger) as ledger:
             batch = ledger.jobs.batch(name)
         assert batch is not None
         self.events.clear()
-        return await collect_batch(batch, self.ledger, self.service, PACE, hook=self.events.append, reports=())
+        return await collect_batch(batch, self.ledger, self.service, PACE, hook=self.events.append, reports=reports)
 
     def records(self, batch: str = "batch") -> dict[str, JobRecord]:
         copy = Ledger.copy_of(self.ledger)

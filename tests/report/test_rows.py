@@ -13,6 +13,7 @@ import pytest
 from dubbatch.errors import UsageError
 from dubbatch.jobs import JobState, Media, OutputVerdict
 from dubbatch.ledger.ledger import Ledger
+from dubbatch.plan import minutes_of
 from dubbatch.report.rows import FIELDS, ReportRow, Totals, media_minutes, report_rows
 
 BATCH = "spring"
@@ -289,3 +290,37 @@ def test_totals_have_every_state(one_in_each_state: Callable[[], None], ledger: 
     assert {"jobs": len(JobState), **{state.value: 1 for state in JobState}} == full.as_json()
     assert {"jobs": 0, **{state.value: 0 for state in JobState}} == empty.as_json()
     assert json.dumps(full.as_json()).startswith('{"jobs": 12, "pending": 1')
+
+
+def test_a_standing_is_what_the_tables_say_one_by_one(story: Any, ledger: Ledger, output_dir: Path) -> None:
+    """Joined by one query a page: the attempt that serves the job, and of its files the one that serves it now."""
+    ids = [f"ep{n:04d}" for n in range(1_003)]
+    story.plan(*ids, "gone", minutes=2.0, lengths_s={"ep0001": 90.0})
+    story.accept("ep0000")
+    story.download("ep0001")
+    story.end(story.accept("ep0002"), JobState.COMPLETED)
+    story.shelve("ep0002", output_dir / "suspect.mp4", verdict=OutputVerdict.SUSPECT)
+    ledger.jobs.change(story.record("ep0002"), JobState.COMPLETED)
+    story.shelve("ep0002", output_dir / "good.mp4")
+    ledger.jobs.begin_batch(ledger.jobs.batch(BATCH), [story.record(job) for job in ids])  # type: ignore[arg-type]
+
+    standings, minutes = list(ledger.jobs.standings(BATCH)), ledger.jobs.minutes(BATCH)
+
+    assert [standing.job for standing in standings] == ids
+    for standing in standings:
+        record = story.record(standing.job)
+        attempt = ledger.attempts.get(record.reference) if record.reference else None
+        output = ledger.outputs.current(record) if record.reference else None
+        assert (standing.state, standing.reference, standing.columns) == (
+            record.state,
+            record.reference,
+            record.job.columns,
+        )
+        assert (standing.request_id, standing.paid_job) == (
+            (attempt.request_id, attempt.job) if attempt else (None, None)
+        )
+        assert standing.path == (str(output.path) if output else None)
+        assert standing.verdict is (output.verdict if output else None)
+        assert minutes[standing.job] == minutes_of(record)
+    assert standings[2].path == str(output_dir / "good.mp4")
+    assert "gone" not in minutes

@@ -8,7 +8,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,9 @@ from hypothesis import strategies as st
 from dubbatch.errors import DiskError, UsageError
 from dubbatch.jobs import JobState, Media
 from dubbatch.ledger.ledger import Ledger
-from dubbatch.report.file import check_suffix, write_report
+from dubbatch.report.file import check_suffix, write_report, write_reports
 from dubbatch.report.rows import FIELDS, ReportRow
-from dubbatch.report.table import write_csv
+from dubbatch.report.table import csv_report
 
 BATCH = "spring"
 
@@ -30,6 +32,15 @@ def row_with(columns: dict[str, str], job: str = "ep01", **fields: Any) -> Repor
     plain: dict[str, Any] = dict.fromkeys(FIELDS, "")
     plain |= {"id": job, "state": JobState.PENDING, "attempts": 0, "bytes": None, "duration_s": None}
     return ReportRow(**plain | fields, columns=columns)
+
+
+def write_csv(path: Path, own: Sequence[str], rows: Iterable[ReportRow], delimiter: str = ",") -> None:
+    """As a report is written, in pages."""
+    remaining, writer = iter(rows), csv_report(path, own, delimiter)
+    next(writer)
+    with suppress(StopIteration):
+        while True:
+            writer.send(list(islice(remaining, 1_000)))
 
 
 def cells(path: Path) -> list[list[str]]:
@@ -272,18 +283,79 @@ def test_a_report_that_breaks_half_way_leaves_the_older_one(tmp_path: Path) -> N
     """No half table ever has the report's name."""
     path = tmp_path / "report.csv"
     path.write_text("older", encoding="utf-8")
-
-    def rows() -> Iterator[ReportRow]:
-        yield row_with({})
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    writer = csv_report(path, [])
+    next(writer)
+    writer.send([row_with({})])
 
     with pytest.raises(DiskError) as caught:
-        write_csv(path, [], rows())
+        writer.throw(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
     assert "No space left" in caught.value.message
     assert "dubbatch report" in caught.value.hint
     assert path.read_text(encoding="utf-8") == "older"
     assert names_in(tmp_path) == ["report.csv"]
+
+
+def test_a_report_that_is_given_up_leaves_the_older_one(tmp_path: Path) -> None:
+    """A refresh that is told to stop in the middle."""
+    path = tmp_path / "report.csv"
+    path.write_text("older", encoding="utf-8")
+    writer = csv_report(path, [])
+    next(writer)
+    writer.send([row_with({})])
+
+    writer.close()
+
+    assert path.read_text(encoding="utf-8") == "older"
+    assert names_in(tmp_path) == ["report.csv"]
+
+
+def test_reports_are_written_in_one_walk_and_one_that_fails_keeps_no_other(
+    story: Any, ledger: Ledger, output_dir: Path
+) -> None:
+    """The same bytes as each by itself; what failed is told with its place."""
+    story.own = ("Team",)
+    story.plan("ep01", "ep02", columns={"Team": "a;b,c"})
+    taken = output_dir / "taken.json"
+    taken.mkdir(parents=True)
+    paths = [output_dir / "report.csv", taken, output_dir / "report.json"]
+
+    failed = write_reports(paths, ledger, BATCH, delimiter=";")
+    together = {path: path.read_bytes() for path in (paths[0], paths[2])}
+    for path in together:
+        write_report(path, ledger, BATCH, delimiter=";")
+
+    assert list(failed) == [taken]
+    assert str(taken) in failed[taken].message
+    assert together == {path: path.read_bytes() for path in together}
+    assert sorted(names_in(output_dir)) == ["report.csv", "report.json", "taken.json"]
+
+
+@pytest.mark.parametrize("asked", [0, 1, 2])
+def test_what_is_no_longer_wanted_is_not_written(story: Any, ledger: Ledger, output_dir: Path, asked: int) -> None:
+    """However far it has come; nothing half is left."""
+    story.plan("ep01")
+    answers = iter([True] * asked + [False])
+
+    assert write_reports([output_dir / "report.json"], ledger, BATCH, is_wanted=lambda: next(answers)) == {}
+
+    assert not output_dir.exists() or names_in(output_dir) == []
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+def test_a_csv_has_the_delimiter_that_is_asked_for(tmp_path: Path, delimiter: str) -> None:
+    """What holds it is quoted, the others stand as they are; formulas are none with any of them."""
+    texts = ["a;b", "c,d", "e|f", "g\th", 'i"j', "=1+1", "k;=1+1"]
+    path = tmp_path / "report.csv"
+
+    write_csv(path, ["Own"], [row_with({"Own": text}) for text in texts], delimiter)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header, *rows = csv.reader(file, delimiter=delimiter, strict=True)
+
+    assert ["Own", *FIELDS] == header
+    assert [text if text != "=1+1" else "'=1+1" for text in texts] == [row[0] for row in rows]
+    quoted = {text for text in texts[:4] if f'"{text}"' in path.read_text(encoding="utf-8-sig")}
+    assert quoted == {text for text in texts[:4] if delimiter in text}
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".xlsx"])
