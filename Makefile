@@ -30,6 +30,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.loading
 	$(BIN)/python -m benchmarks.survey
+	$(BIN)/python -m benchmarks.writeback
 
 # 86,400 jobs in virtual time, one POST a second: the long form of tests/protocol/test_day.py, some ten minutes.
 day: $(STAMP)

@@ -57,6 +57,7 @@ def command(manifest: str, form: str, by: tuple[str, ...], **values: Any) -> int
     """
     try:
         project = open_project(manifest, values, needs_rows=True)
+        # What run would refuse, this refuses, too.
         _ = project.team
         loaded = project.load()
     except ManifestError as error:
