@@ -98,7 +98,7 @@ async def run_batch(
                 give_back()
                 async with reported(batch.name, batch.reports, settings.csv_delimiter, thread, hook):
                     result = await _carry_out(batch, service, settings, thread, heard)
-            return fill_in(result, batch.team, ledger)
+            return await thread(fill_in, result, batch.team, ledger)
         finally:
             thread.close()
 
@@ -159,7 +159,7 @@ async def collect_batch(
         try:
             async with reported(batch.name, reports, settings.csv_delimiter, thread, hook):
                 result = await _look_in(batch, service, settings, thread, heard, reports)
-            return fill_in(result, team, ledger)
+            return await thread(fill_in, result, team, ledger)
         finally:
             thread.close()
 
