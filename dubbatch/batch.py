@@ -21,7 +21,7 @@ from dubbatch.ledger.lock import is_locked
 from dubbatch.manifest import Manifest
 from dubbatch.plan import Planned
 from dubbatch.planner import Plan
-from dubbatch.report.file import write_reports
+from dubbatch.report.file import is_there, write_reports
 from dubbatch.report.place import check_place, clear_leftovers
 from dubbatch.stop import Cause, Stop, StopReason
 from dubbatch.tracker.shelf import check_writable
@@ -176,14 +176,21 @@ def result_of(name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Le
     return RunResult(name, counts, tuple(stop.reasons), output_dir, reports, removed, ledger.attempts.lengths(name))
 
 
-def is_finished(batch: Batch, ledger: Ledger) -> bool:
-    """Whether an earlier run brought this batch to its end and wrote all its reports: there is nothing to add."""
+def is_finished(batch: Batch, ledger: Ledger, delimiter: str) -> bool:
+    """Whether an earlier run brought this batch to its end and wrote all its reports: there is nothing to add.
+
+    ``delimiter``: of CSV reports, as they are wanted now.
+    """
     row, known = row_of(batch), ledger.jobs.batch(batch.name)
     if known is None or not known.finished_at:
         return False
     is_same = (known.manifest, known.output_dir, known.columns) == (row.manifest, row.output_dir, row.columns)
     counts = ledger.jobs.counts(batch.name, selected_only=True)
-    return is_same and not has_work(counts, batch.name, ledger) and all(path.exists() for path in batch.reports)
+    return (
+        is_same
+        and not has_work(counts, batch.name, ledger)
+        and all(is_there(path, delimiter) for path in batch.reports)
+    )
 
 
 def fetch_again(ledger: Ledger, batch: str) -> None:

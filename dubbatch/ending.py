@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dubbatch.batch import rewrite
+from dubbatch.batch import RunResult, rewrite
 from dubbatch.errors import DubbatchError
 from dubbatch.events import EventHook, Level, Notice
 from dubbatch.ledger.ledger import LedgerThread
@@ -26,6 +26,13 @@ async def see_through(run: Run, work: Coroutine[Any, Any, None], reports: Sequen
             reports, run.ledger_path, heard, delimiter=run.settings.csv_delimiter, clock=run.clock, sleep=run.sleep
         ):
             await _to_the_end(task, run.stop)
+
+
+async def undisturbed(stop: Stop, work: Coroutine[Any, Any, RunResult]) -> RunResult:
+    """Close a run's books whole: the first signal is noted, and only the second gives them up."""
+    task = asyncio.ensure_future(work)
+    with stopping_on_signals(stop, task):
+        return await task
 
 
 async def _to_the_end(work: asyncio.Future[None], stop: Stop) -> None:

@@ -35,7 +35,7 @@ from dubbatch.batch import (
     tell_start,
 )
 from dubbatch.budget import Budget
-from dubbatch.ending import reported, see_through, stop_in_time
+from dubbatch.ending import reported, see_through, stop_in_time, undisturbed
 from dubbatch.errors import KeyRefused
 from dubbatch.events import EventHook, Inspected, Level, Notice
 from dubbatch.inputs import Inputs
@@ -93,12 +93,12 @@ async def run_batch(
         heard = Heard(batch.name, hook)
         thread = LedgerThread(ledger, heard)
         try:
-            result = await _begin(batch, jobs, service, settings, thread, hook, confirm)
-            if result is None:
-                give_back()
-                async with reported(batch.name, batch.reports, settings.csv_delimiter, thread, hook):
-                    result = await _carry_out(batch, service, settings, thread, heard)
-            return await thread(fill_in, result, batch.team, ledger)
+            ended = await _begin(batch, jobs, service, settings, thread, hook, confirm)
+            if ended is not None:
+                return await undisturbed(Stop(), thread(fill_in, ended, batch.team, ledger))
+            give_back()
+            async with reported(batch.name, batch.reports, settings.csv_delimiter, thread, hook):
+                return await _carry_out(batch, service, settings, thread, heard)
         finally:
             thread.close()
 
@@ -130,7 +130,7 @@ async def _begin(
     if not service.credentials and needs_key(plan, ledger):
         hint = "set CHAMELAION_API_KEY, or try it free with --sandbox; nothing was sent"
         raise KeyRefused("no key for the service", hint=hint)
-    if not plan.is_news and is_finished(batch, ledger):
+    if not plan.is_news and is_finished(batch, ledger, settings.csv_delimiter):
         notice_missing(batch.name, await thread(count_missing, batch.name, ledger), hook)
         return result_of(batch.name, batch.output_dir, batch.reports, ledger, Stop())
     await thread(ledger.jobs.begin_batch, row_of(batch), plan.records())
@@ -158,21 +158,28 @@ async def collect_batch(
         thread = LedgerThread(ledger, heard)
         try:
             async with reported(batch.name, reports, settings.csv_delimiter, thread, hook):
-                result = await _look_in(batch, service, settings, thread, heard, reports)
-            return await thread(fill_in, result, team, ledger)
+                return await _look_in(batch, service, settings, thread, heard, reports, team)
         finally:
             thread.close()
 
 
 async def _look_in(
-    batch: BatchRow, service: Service, settings: Settings, thread: LedgerThread, heard: Heard, reports: tuple[Path, ...]
+    batch: BatchRow,
+    service: Service,
+    settings: Settings,
+    thread: LedgerThread,
+    heard: Heard,
+    reports: tuple[Path, ...],
+    team: TeamFile | None,
 ) -> RunResult:
     ledger, stop, folder = thread.ledger, Stop(), Path(batch.output_dir)
+    # Open again until its reports say what comes of this.
+    await thread(ledger.jobs.finish_batch, batch.name, "")
     await thread(fetch_again, ledger, batch.name)
     tell_start(batch.name, ledger.jobs.counts(batch.name), heard)
     async with open_run(batch.name, folder, service, settings, thread, heard, stop) as run:
         await see_through(run, _collect(run), reports, heard)
-    return await thread(finish, batch.name, folder, reports, ledger, stop, delimiter=settings.csv_delimiter)
+    return await undisturbed(stop, _close(batch.name, folder, reports, team, thread, stop, settings))
 
 
 async def _carry_out(
@@ -189,11 +196,27 @@ async def _carry_out(
         ):
             work = _work(run, service, fetched_folder(batch.ledger, batch.name), checks)
             await see_through(run, work, batch.reports, heard)
-    # In the ledger's thread: a call of a stage that was cancelled may be under way there still.
-    notice_missing(batch.name, await thread(count_missing, batch.name, ledger), heard)
-    return await thread(
-        finish, batch.name, batch.output_dir, batch.reports, ledger, stop, delimiter=settings.csv_delimiter
-    )
+
+    async def close() -> RunResult:
+        notice_missing(batch.name, await thread(count_missing, batch.name, ledger), heard)
+        return await _close(batch.name, batch.output_dir, batch.reports, batch.team, thread, stop, settings)
+
+    return await undisturbed(stop, close())
+
+
+async def _close(
+    batch: str,
+    output_dir: Path,
+    reports: tuple[Path, ...],
+    team: TeamFile | None,
+    thread: LedgerThread,
+    stop: Stop,
+    settings: Settings,
+) -> RunResult:
+    """The last of a run, in the ledger's thread: a call of a stage that was cancelled may be under way there still."""
+    ledger, delimiter = thread.ledger, settings.csv_delimiter
+    result = await thread(finish, batch, output_dir, reports, ledger, stop, delimiter=delimiter)
+    return await thread(fill_in, result, team, ledger)
 
 
 async def _work(run: Run, service: Service, fetched: Path, checks: Checks) -> None:

@@ -21,12 +21,14 @@ from dubbatch.errors import DiskError, DubbatchError
 from dubbatch.events import Event, EventHook, JobChanged, Level, Notice
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.report.file import write_reports
+from dubbatch.report.table import prepare
 
 #: The formats that are cheap enough to be written again and again, and that show up in place in what has them open.
 _FRESH = (".csv", ".json")
 _LEAST_PAUSE_S = 5.0
 #: Of the time from one round to the next, as parts of what the round took: with the round itself they are twenty.
 _PAUSES = 19
+_REPORT_IT = "this is a fault of dubbatch: please report it; nothing else is touched by it"
 
 
 def pause_after(took_s: float) -> float:
@@ -51,6 +53,10 @@ class Heard:
         if isinstance(event, JobChanged) and event.batch == self.batch:
             self._change.set()
         self._hook(event)
+
+    def again(self) -> None:
+        """What was heard has not been written everywhere."""
+        self._change.set()
 
     async def next_change(self) -> None:
         """Wait until something has changed since the last call."""
@@ -82,9 +88,9 @@ async def refreshing(
         rounds.has_ended.set()
         going.cancel()
         await _all_the_way(going)
-    if not going.cancelled():
-        # A mistake of ours: told, but not before the work is done.
-        going.result()
+    if not going.cancelled() and (mistake := going.exception()):
+        # Of ours; the final reports may succeed all the same, and the run is none the worse for it.
+        heard(Notice(heard.batch, Level.WARNING, f"the reports were not kept fresh: {mistake!r}", _REPORT_IT))
 
 
 @dataclass
@@ -101,6 +107,8 @@ class _Rounds:
 
     async def go_on(self) -> None:
         pause_s = pause_after(0)
+        # Once, and not the first round's doing.
+        await asyncio.to_thread(prepare)
         while self.paths:
             await self.sleep(pause_s)
             await self.heard.next_change()
@@ -120,8 +128,11 @@ class _Rounds:
             return
         for path, reason in failed.items():
             self._tell(path, reason)
-            if not isinstance(reason.__cause__, PermissionError):
-                # Somebody closes it, and it can be written again. A full disk has better things to keep.
+            if isinstance(reason.__cause__, PermissionError):
+                # Somebody closes it, and it can be written again.
+                self.heard.again()
+            else:
+                # A full disk has better things to keep.
                 self.paths.remove(path)
 
     def _write(self) -> dict[Path, DiskError]:

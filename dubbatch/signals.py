@@ -19,7 +19,7 @@ _before: dict[signal.Signals, Any] = {}
 
 
 @contextmanager
-def stopping_on_signals(stop: Stop, work: asyncio.Future[None]) -> Iterator[None]:
+def stopping_on_signals(stop: Stop, work: asyncio.Future[Any]) -> Iterator[None]:
     """The first signal lets the run leave in good order; the second cancels ``work``.
 
     ``signal.signal`` rather than the loop's own handlers: those are missing on Windows. In another

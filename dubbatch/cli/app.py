@@ -158,7 +158,7 @@ class _Ending:
         return self._code is not None
 
     def _leave_at_once(self) -> NoReturn:
-        """Exit without unwinding: as safe as ``kill -9``, and nothing has been sent.
+        """Exit without unwinding: as safe as ``kill -9``.
 
         An exception that comes up inside the event loop itself can lose it a wake-up, and what waits for that
         would keep the command for ever.

@@ -12,7 +12,7 @@ from pathlib import Path
 from dubbatch.errors import DiskError, UsageError
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
-from dubbatch.report.rows import Minutes, ReportRow, known_batch, report_rows
+from dubbatch.report.rows import FIELDS, Minutes, ReportRow, known_batch, report_rows
 from dubbatch.report.table import ReportWriter, csv_report, json_report
 from dubbatch.report.workbook import write_workbook
 
@@ -30,6 +30,18 @@ def check_suffix(path: Path) -> None:
             f"no report can be written to {path}: its name ends in {known}, {has}",
             hint="rename it, as in --report out/report.csv",
         )
+
+
+def is_there(path: Path, delimiter: str) -> bool:
+    """Whether a report is there as it would be written now, as far as its head tells."""
+    if path.suffix.lower() != ".csv" or not path.exists():
+        return path.exists()
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            # Ours are the last columns, and none of their names has a delimiter in it.
+            return file.readline().rstrip("\n").endswith(f"{delimiter}{FIELDS[-1]}")
+    except OSError:
+        return False
 
 
 def _always() -> bool:

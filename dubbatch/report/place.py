@@ -48,6 +48,8 @@ def disk_errors(path: Path) -> Iterator[None]:
 def _way_out(error: OSError) -> str:
     if isinstance(error, PermissionError):
         cure = "close it where it is open (Excel?), make its folder writable, or name another place with --report"
+    elif isinstance(error, IsADirectoryError):
+        cure = "move that folder away, or name another place with --report"
     else:
         cure = "make room and see that its folder can be written"
     return f"{cure}; nothing is lost: `dubbatch report` writes it again from the ledger, free"

@@ -10,6 +10,7 @@ pandas loads when a CSV is written, not before: every command imports this modul
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import unicodedata
 from collections import Counter
@@ -31,6 +32,8 @@ _SPOOL_CHARS = 8_000_000
 #: What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection"), as it is or in full width.
 _FORMULA = ("=", "+", "-", "@")
 _BREAKS = ("\t", "\r", "\n")
+#: What would begin a formula if a cell began there.
+_INNER = re.compile(r"(?P<edge>[,;|\t\r\n][\s\"]*)(?P<formula>[=+@\uff1d\uff0b\uff20-])")
 #: Categories of characters that some program drops before it looks: blanks, control and format characters.
 _PASSED_OVER = ("Z", "C")
 
@@ -41,6 +44,11 @@ ReportWriter = Generator[None, Sequence[ReportRow] | None, None]
 _json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 #: The fixed columns of a row, in their order.
 _ours = attrgetter(*FIELDS)
+
+
+def prepare() -> None:
+    """Load the library of CSV reports, where its time is not to be counted with theirs."""
+    import pandas  # noqa: F401
 
 
 def csv_report(path: Path, own: Sequence[str], delimiter: str = ",") -> ReportWriter:
@@ -106,7 +114,13 @@ def _cells(own: Sequence[str], row: ReportRow) -> list[str]:
 
 
 def inert(text: str) -> str:
-    """``text`` as no program takes it for a formula: with ``'`` before it, where one could."""
+    """``text`` as no program takes it for a formula: with ``'`` before it, where one could.
+
+    Also inside: a program that splits at another delimiter, or takes a quoted line break for the end of a row, begins a
+    cell there.
+    """
+    if _INNER.search(text):
+        text = _INNER.sub(r"\g<edge>'\g<formula>", text)
     if not text or text[0].isalnum() or text[0] == "'":
         return text
     first = next((char for char in text if char != '"' and unicodedata.category(char)[0] not in _PASSED_OVER), "")

@@ -19,12 +19,17 @@ class Share:
     """How a part of the jobs stands."""
 
     counts: Counter[JobState] = field(default_factory=Counter)
-    #: Of the outputs that are here.
-    minutes: float = 0.0
+    #: Seconds of the outputs that are here.
+    delivered_s: float = 0.0
 
     @property
     def jobs(self) -> int:
         return self.counts.total()
+
+    @property
+    def minutes(self) -> float:
+        """Media minutes of the outputs that are here."""
+        return round(self.delivered_s / 60, 3)
 
     @property
     def downloaded(self) -> int:
@@ -46,7 +51,8 @@ class Share:
 
     def add(self, row: ReportRow) -> None:
         self.counts[row.state] += 1
-        self.minutes += row.minutes or 0.0
+        if row.minutes is not None:
+            self.delivered_s += row.duration_s or 0.0
 
 
 class Tally:

@@ -353,7 +353,8 @@ def test_a_csv_has_the_delimiter_that_is_asked_for(tmp_path: Path, delimiter: st
         header, *rows = csv.reader(file, delimiter=delimiter, strict=True)
 
     assert ["Own", *FIELDS] == header
-    assert [text if text != "=1+1" else "'=1+1" for text in texts] == [row[0] for row in rows]
+    guarded = {"=1+1": "'=1+1", "k;=1+1": "k;'=1+1"}
+    assert [guarded.get(text, text) for text in texts] == [row[0] for row in rows]
     quoted = {text for text in texts[:4] if f'"{text}"' in path.read_text(encoding="utf-8-sig")}
     assert quoted == {text for text in texts[:4] if delimiter in text}
 

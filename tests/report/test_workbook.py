@@ -250,7 +250,7 @@ def test_the_summary_tells_where_the_batch_stands(story: Any, ledger: Ledger, ou
     assert [facts[f"Minutes {word}"] for word in ("bought", "estimated", "delivered")] == [1.5, 1.5, 0.208]
     assert [facts[word] for word in ("downloaded", "all jobs")] == [1, 2]
     assert ["failed", 1, "video URL is not accessible", "open it to all", "ep02"] in rows
-    assert ["ja", 2, 1, 1, 0, 0, 0.2083] in rows
+    assert ["ja", 2, 1, 1, 0, 0, 0.208] in rows
     assert rows[-1] == ["old"]
 
 
@@ -264,7 +264,7 @@ def test_languages_add_up(tmp_path: Path) -> None:
         JobState.PENDING,
         JobState.SKIPPED,
     ]
-    rows = [row_with(f"de{n}", state, language="de", minutes=1.5) for n, state in enumerate(states)]
+    rows = [row_with(f"de{n}", state, language="de", minutes=1.5, duration_s=90.0) for n, state in enumerate(states)]
 
     summary = values(write(tmp_path / "r.xlsx", [*rows, row_with("x")])["Summary"])
 

@@ -56,7 +56,6 @@ class Looks:
         self.label = make(font_color="#595959")
         self.note = make(font_color="#595959", italic=True, indent=1)
         self.text = make(plain)
-        self.wrapped = make(wrapped)
         self.link = make(plain, link)
         self.jump = make(link)
         self.aside = make(link, indent=1)
@@ -70,7 +69,6 @@ class Looks:
         self.minutes = make(num_format="#,##0.00", valign="top")
         self.framed_whole = make(framed, num_format="#,##0", valign="top")
         self.framed_minutes = make(framed, num_format="#,##0.00", valign="top")
-        self.total_minutes = make(framed, bold=True, valign="top", num_format="#,##0.00")
         self.fact = make(num_format="#,##0.00", align="left")
         self.states = {state: make(plain, bg_color=look.fill, font_color=look.ink) for state, look in LOOKS.items()}
         self.framed_states = {

@@ -56,7 +56,7 @@ class Summary:
         self._sheet.hide_gridlines(2)
         for_print(self._sheet, has_head=False)
         self._write_head(facts.batch, tally.all)
-        self._write_facts(facts)
+        self._write_facts(facts, tally.all.minutes)
         self._write_states(tally.all)
         self._write_causes(tally)
         self._write_languages(tally)
@@ -87,16 +87,18 @@ class Summary:
         look = self._looks.open if is_open else self._looks.bad if share.person else self._looks.good
         return "   ·   ".join(parts), look
 
-    def _write_facts(self, facts: Facts) -> None:
+    def _write_facts(self, facts: Facts, delivered: float) -> None:
         batch, minutes = facts.batch, facts.minutes
         self._fact("Last run started", batch.started_at)
         self._fact("Last run ended", batch.finished_at or "not yet (running, or interrupted)")
         self._fact("Manifest", batch.manifest)
         outputs = str(Path(batch.output_dir).resolve())
         self._fact("Outputs are in", outputs, link="" if facts.way == "." else file_link(facts.way, ""))
-        self._fact("Minutes bought", minutes.bought, "media minutes that the service accepted for these jobs")
-        self._fact("Minutes estimated", minutes.estimated, "of the outputs that are here, as known beforehand")
-        self._fact("Minutes delivered", minutes.actual, "of the same outputs, as they really last")
+        self._fact(
+            "Minutes bought", minutes.bought, "media minutes that the service accepted for these jobs, as far as known"
+        )
+        self._fact("Minutes estimated", minutes.estimated, "of the outputs whose lengths were known beforehand")
+        self._fact("Minutes delivered", delivered, "of the outputs in all rows below")
         if facts.unlinked:
             # A reader must not take a missing link for a missing file.
             self._fact("Links", f"{facts.unlinked:,} outputs are named without a link: a sheet has no more of them")
