@@ -42,7 +42,7 @@ def set_cells(data: bytes, path: Path, cells: Cells, columns: Mapping[str, str])
     ``path`` only names the file; ``columns`` are the team's headers and what they stand for. What the file's
     encoding can't write is written as a question mark. Raises ManifestError where the bytes can't be edited in place.
     """
-    mark, codec = _codec(data, path)
+    mark, codec = encoding(data, path)
     body = data[len(mark) :]
     errors = "surrogateescape" if not codec.startswith(("utf-16", "utf-32")) else "surrogatepass"
     try:
@@ -58,8 +58,13 @@ def set_cells(data: bytes, path: Path, cells: Cells, columns: Mapping[str, str])
     return Patched(mark + "".join(pieces).encode(codec, errors), editor.left)
 
 
-def _codec(data: bytes, path: Path) -> tuple[bytes, str]:
-    """The mark at the beginning, and the encoding of what follows."""
+def writable(text: str, codec: str) -> str:
+    """``text`` as it reads once it is written: what ``codec`` has no letter for is a question mark."""
+    return text.encode(codec, "replace").decode(codec)
+
+
+def encoding(data: bytes, path: Path) -> tuple[bytes, str]:
+    """The mark at the beginning of a table, and the encoding of what follows. Raises ManifestError for what is none."""
     codec = codec_of(data, path)
     for mark, plain in _MARKED.items():
         # UTF-32 begins with the mark of UTF-16.
@@ -80,7 +85,9 @@ class _Editor:
         """The text in pieces, with ``cells`` set."""
         yield self.text[: self.dialect.start]
         first = min(cells, default=0)
+        at = self.dialect.start
         for number, record, values in self._records():
+            at += len(record)
             wanted = cells.get(number)
             if wanted is None or values is None:
                 yield record
@@ -95,6 +102,8 @@ class _Editor:
                 filled = [body[start:end] for start, end in spans if end > start]
                 self._quotes_all = all(part.lstrip(" ").startswith('"') for part in filled)
             yield self._set(body, spans, wanted) + record[len(body) :]
+        # A line too wide to be read ends the records.
+        yield self.text[at:]
 
     def _records(self) -> Iterator[tuple[int, str, list[str] | None]]:
         """Number, text with its line end, and values of each record; None: it is broken."""
@@ -125,8 +134,7 @@ class _Editor:
         return "".join(parts)
 
     def _cell(self, value: Value) -> str:
-        text = value if isinstance(value, str) else repr(value)
-        text = text.encode(self.codec, "replace").decode(self.codec)
+        text = writable(value, self.codec) if isinstance(value, str) else repr(value)
         is_plain = not any(char in text for char in (self.dialect.delimiter, '"', "\r", "\n")) and text == text.strip()
         if is_plain and not self._quotes_all:
             return text

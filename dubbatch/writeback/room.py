@@ -41,6 +41,9 @@ _UNREADABLE = (Unusable, KeyError, ValueError)
 class Room:
     """What covers columns of a sheet."""
 
+    #: Cells that are not for us: of tables, and merged ones.
+    taken: list[Box] = field(default_factory=list)
+    #: What charts, pictures and controls lie on: what is written there can still be had, by moving them.
     covers: list[Box] = field(default_factory=list)
     #: First and last column of what is hidden: there is room, but nobody sees it.
     hidden: list[tuple[int, int]] = field(default_factory=list)
@@ -50,10 +53,13 @@ class Room:
 
         ``strays``: columns with something in them. Raises Unusable where there are none.
         """
-        top, bottom = rows
-        taken = [(column, column) for column in strays]
-        taken += [(box.left, box.right) for box in self.covers if box.top <= bottom and box.bottom >= top]
-        for intervals in ([*taken, *self.hidden], taken):
+
+        def beside(boxes: list[Box]) -> list[tuple[int, int]]:
+            return [(box.left, box.right) for box in boxes if box.top <= rows[1] and box.bottom >= rows[0]]
+
+        taken = [*beside(self.taken), *((column, column) for column in strays)]
+        covers = beside(self.covers)
+        for intervals in ([*taken, *covers, *self.hidden], [*taken, *covers], [*taken, *self.hidden], taken):
             column = after
             for first, last in sorted(intervals):
                 if first < column + count and last >= column:
@@ -73,7 +79,7 @@ def room_of(package: Package, sheet: Sheet, data: bytes) -> Room:
     for relation in package.relations(sheet.part).values():
         with suppress(*_UNREADABLE):
             if relation.kind == "table":
-                room.covers += _table(package.part(relation.target))
+                room.taken += _table(package.part(relation.target))
             elif relation.kind == "drawing":
                 room.covers += _anchors(package.part(relation.target))
             elif relation.kind == "vmlDrawing":
