@@ -25,6 +25,7 @@ from dubbatch.report.place import clear_leftovers
 _BACKUPS_MAX = 10
 #: What programs put beside a file that they have open: Excel, LibreOffice.
 _LOCKS = ("~${name}", ".~lock.{name}#")
+_WAY_OUT = "make room, or see that its folder can be written; `dubbatch report --write-back` then fills it in, free"
 
 
 class InUse(Exception):
@@ -145,15 +146,19 @@ def _put_away(beside: Path, backups: Path, moment: str) -> None:
     """An older sheet beside ours says less than the new one; somebody may have worked in it."""
     if beside.exists():
         _back_up(beside, beside.read_bytes(), backups, moment)
-        beside.unlink()
+        beside.unlink(missing_ok=True)
 
 
 def _back_up(path: Path, data: bytes, backups: Path, moment: str) -> Path:
     backup = backups / f"{path.stem}.{moment}{path.suffix}"
     for part in backups.glob(f".{glob.escape(path.stem)}.*.part"):
         part.unlink(missing_ok=True)
-    with replacing(backup) as part:
-        part.write_bytes(data)
+    try:
+        with replacing(backup) as part:
+            part.write_bytes(data)
+    except OSError as error:
+        message = f"{path} can't be kept as it is among the backups in {backups}: {error.strerror or error}"
+        raise DiskError(f"{message}; no results were written into it", hint=_WAY_OUT) from error
     name = f"{glob.escape(path.stem)}.[0-9]*T[0-9]*Z{glob.escape(path.suffix)}"
     for old in sorted(backups.glob(name))[:-_BACKUPS_MAX]:
         old.unlink(missing_ok=True)
@@ -161,5 +166,4 @@ def _back_up(path: Path, data: bytes, backups: Path, moment: str) -> Path:
 
 
 def _disk_error(path: Path, error: OSError) -> DiskError:
-    hint = "make room, or see that its folder can be written; `dubbatch report --write-back` then fills it in, free"
-    return DiskError(f"the sheet {path} can't be written: {error.strerror or error}", hint=hint)
+    return DiskError(f"the sheet {path} can't be written: {error.strerror or error}", hint=_WAY_OUT)

@@ -18,11 +18,8 @@ from dubbatch.ledger.ledger import Ledger
 from dubbatch.ledger.standing import Standing
 from dubbatch.manifest import Manifest, Origin
 from dubbatch.manifest.cells import Layout, Record
-from dubbatch.manifest.columns import meaning_of, normal
+from dubbatch.manifest.columns import OURS, meaning_of, normal
 from dubbatch.manifest.sources import read_bytes, source_of
-
-#: What the names of our columns begin with, as headers are compared.
-OURS = "dub_"
 
 
 @dataclass(frozen=True, slots=True)
