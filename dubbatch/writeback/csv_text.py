@@ -25,6 +25,8 @@ _MARKED = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+#: A code page is guessed by the letters in it, so ours are those of the language that the table is in.
+_TYPED = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "…": "...", "–": "-", "—": "-", "→": "->"})
 _LINE_END = re.compile(r"(?:\r\n|\r|\n)?\Z")
 
 
@@ -44,7 +46,7 @@ def set_cells(data: bytes, path: Path, cells: Cells, columns: Mapping[str, str])
     """
     mark, codec = encoding(data, path)
     body = data[len(mark) :]
-    errors = "surrogateescape" if not codec.startswith(("utf-16", "utf-32")) else "surrogatepass"
+    errors = _errors(codec)
     try:
         text = body.decode(codec, errors)
         is_whole = text.encode(codec, errors) == body
@@ -53,14 +55,38 @@ def set_cells(data: bytes, path: Path, cells: Cells, columns: Mapping[str, str])
     if not is_whole:
         hint = "Save it as UTF-8 (Excel: “CSV UTF-8”); `dubbatch report --write-back` then fills it in, free."
         raise ManifestError(f"{path} can't be edited in its encoding ({codec}).", hint=hint)
-    editor = _Editor(text, sniff(text, columns), codec)
+    dialect = sniff(text, columns)
+    editor = _Editor(text, dialect, Hand(codec, dialect.delimiter))
     pieces = list(editor.edited(cells))
     return Patched(mark + "".join(pieces).encode(codec, errors), editor.left)
 
 
-def writable(text: str, codec: str) -> str:
-    """``text`` as it reads once it is written: what ``codec`` has no letter for is a question mark."""
-    return text.encode(codec, "replace").decode(codec)
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """What can be written into a table."""
+
+    codec: str
+    delimiter: str
+
+    @classmethod
+    def of(cls, data: bytes, path: Path, columns: Mapping[str, str]) -> Hand:
+        """That of the table ``data``. Raises ManifestError for what is none."""
+        mark, codec = encoding(data, path)
+        return cls(codec, sniff(data[len(mark) :].decode(codec, "replace"), columns).delimiter)
+
+    def writable(self, text: str) -> str:
+        """``text`` as it reads once it is written: what the encoding has no letter for is a question mark."""
+        if not self.codec.startswith("utf"):
+            text = text.translate(_TYPED)
+        if f'{self.delimiter} "' in text:
+            # It would say of the whole table that blanks after delimiters don't count.
+            text = text.replace('"', "'")
+        return text.encode(self.codec, "replace").decode(self.codec)
+
+
+def _errors(codec: str) -> str:
+    """How what is no text is kept."""
+    return "surrogatepass" if codec.startswith(("utf-16", "utf-32")) else "surrogateescape"
 
 
 def encoding(data: bytes, path: Path) -> tuple[bytes, str]:
@@ -77,7 +103,7 @@ def encoding(data: bytes, path: Path) -> tuple[bytes, str]:
 class _Editor:
     text: str
     dialect: Dialect
-    codec: str
+    hand: Hand
     left: list[int] = field(default_factory=list)
     _quotes_all: bool = False
 
@@ -134,7 +160,7 @@ class _Editor:
         return "".join(parts)
 
     def _cell(self, value: Value) -> str:
-        text = writable(value, self.codec) if isinstance(value, str) else repr(value)
+        text = self.hand.writable(value) if isinstance(value, str) else repr(value)
         is_plain = not any(char in text for char in (self.dialect.delimiter, '"', "\r", "\n")) and text == text.strip()
         if is_plain and not self._quotes_all:
             return text

@@ -139,11 +139,11 @@ class _Table:
 
     def said(self, text: str) -> str:
         # In a text every program guesses anew what a cell is; in a workbook a text is one.
-        return csv_text.writable(inert(text), self._codec)
+        return self._hand.writable(inert(text))
 
     @cached_property
-    def _codec(self) -> str:
-        return csv_text.encoding(self.sheet.data, self.team.path)[1]
+    def _hand(self) -> csv_text.Hand:
+        return csv_text.Hand.of(self.sheet.data, self.team.path, self.team.columns)
 
     def first_free(self, count: int, after: int, rows: tuple[int, int]) -> int:
         return max([after, *(column + 1 for column in self.sheet.layout.strays)])
