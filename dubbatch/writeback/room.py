@@ -26,9 +26,11 @@ from dubbatch.manifest.workbook.ooxml import (
 from dubbatch.manifest.workbook.package import Package, Sheet
 from dubbatch.manifest.workbook.sheet_xml import Box, box_of
 
-_MERGE = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?\bref\s*=\s*[\"']([A-Za-z0-9:]{2,20})[\"']")
-#: Buttons and boxes; notes are shown when they are asked for.
-_CONTROL = re.compile(rb"ObjectType=\"(?!Note)\w+\"[^\0]{0,2000}?<x:Anchor>([\d,\s]{15,200})<")
+_MERGE = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?\bref\s*=\s*[\"']([A-Za-z0-9:$]{2,24})[\"']")
+#: What a shape is, and where it lies.
+_CONTROL = re.compile(rb"ObjectType=\"(?P<kind>\w+)\"|<x:Anchor>(?P<anchor>[\d,\s]{15,200})<")
+#: Notes are shown when they are asked for.
+_NOTE = b"Note"
 #: English metric units of a column and of a row as they are where nothing is said.
 _COLUMN_EMU, _ROW_EMU = 609_600, 190_500
 
@@ -104,10 +106,12 @@ def _table(data: bytes) -> Iterator[Box]:
 
 
 def _controls(data: bytes) -> Iterator[Box]:
-    # Column, offset, row, offset; twice.
+    kind = _NOTE
     for found in _CONTROL.finditer(data):
-        numbers = [int(number) for number in found[1].decode().split(",") if number.strip()]
-        if len(numbers) == 8:
+        kind = found["kind"] or kind
+        # Column, offset, row, offset; twice.
+        numbers = [int(number) for number in (found["anchor"] or b"").decode().split(",") if number.strip()]
+        if kind != _NOTE and len(numbers) == 8:
             yield Box(numbers[2] + 1, numbers[0], numbers[6] + 1, numbers[4])
 
 
