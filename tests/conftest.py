@@ -6,7 +6,7 @@ import io
 import os
 import wave
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +14,9 @@ import av
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+from dubbatch.ledger.ledger import Ledger
+from tests.story import Story
 
 # Machines are shared: how long an example takes says nothing about the code.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,6 +34,23 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 
 def _state_home(factory: pytest.TempPathFactory) -> Path:
     return factory.getbasetemp() / "state"
+
+
+@pytest.fixture
+def output_dir(tmp_path: Path) -> Path:
+    return tmp_path / "spring-dubs"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A real one on a file."""
+    with Ledger(tmp_path / ".dubbatch" / "ledger.db") as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def story(ledger: Ledger, output_dir: Path) -> Story:
+    return Story(ledger, output_dir)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,8 @@ KNOWN = (
     "skip",
     "minutes",
 )
+#: What the names of the columns begin with that are written by us, as headers are compared.
+OURS = "dub_"
 #: What a template or pattern may name beside the team's own headers: the columns, and what is made of a row.
 FIELDS = (*KNOWN, "batch", "stem")
 #: ``audio_de``; after a colon (YAML's map of languages) the rest can be nothing but a language.

@@ -16,6 +16,7 @@ from dubbatch.jobs import Place
 from dubbatch.manifest.cells import Cell
 from dubbatch.manifest.columns import (
     KNOWN,
+    OURS,
     REQUIRED,
     is_column,
     likely_column,
@@ -30,8 +31,6 @@ from dubbatch.manifest.languages import check_tag, code_of, is_english_name, tag
 from dubbatch.manifest.problems import Finding, Problem, Severity, located, shown
 from dubbatch.settings import is_secret
 
-#: Columns that dubbatch writes into the team's sheet.
-_OURS = "dub_"
 _LANGUAGES_SHOWN = 5
 
 
@@ -114,7 +113,7 @@ def mapping_problems(columns: Mapping[str, Cell], headers: Sequence[Cell]) -> It
 
 
 def _is_ours(header: str) -> bool:
-    return normal(header).startswith(_OURS)
+    return normal(header).startswith(OURS)
 
 
 def _doubles(headers: Sequence[Cell], fields: Mapping[str, str]) -> Iterator[Problem]:

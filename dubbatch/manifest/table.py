@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from dubbatch.jobs import Place
 from dubbatch.manifest.cells import Cell, Content, Head, Layout, Origin, Record
-from dubbatch.manifest.columns import REQUIRED, likely_column, looks_like_code, meaning_of
+from dubbatch.manifest.columns import OURS, REQUIRED, likely_column, looks_like_code, meaning_of, normal
 from dubbatch.manifest.languages import tag_of
 from dubbatch.manifest.lines import Line
 from dubbatch.manifest.problems import Problem, shown
@@ -170,10 +170,14 @@ class _Records:
     _keys: list[str] = field(init=False)
     #: Columns without a title whose values have been told of.
     _told: set[int] = field(init=False, default_factory=set)
+    #: How many columns there are up to the last one with a title of the team's own.
+    _width: int = field(init=False)
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
         self._keys = ["" if title in seen or seen.add(title) else title for title in self.layout.titles]  # type: ignore[func-returns-value]
+        theirs = (index for index, title in enumerate(self._keys, 1) if title and not normal(title).startswith(OURS))
+        self._width = max(theirs, default=0)
 
     def of(self, lines: Iterator[Line]) -> Iterator[Record]:
         file, sheet = str(self.grid.origin.path), self.grid.origin.sheet
@@ -213,7 +217,8 @@ class _Records:
             if not values[index].strip():
                 continue
             self.layout.strays.add(index)
-            if self.grid.can_shift and index >= width:
+            # Beyond the team's columns, be it that ours stand to the right of it.
+            if self.grid.can_shift and index >= self._width:
                 message, remedy = "the row has more cells than there are headers", _QUOTE
                 cell = replace(place, column=column_letters(index))
                 return (*problems, Problem("error", cell, shown(values[index]), message, remedy))

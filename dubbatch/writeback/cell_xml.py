@@ -37,10 +37,15 @@ def cell_xml(prefix: str, row: int, column: int, value: Value, style: str) -> by
     return text.encode("ascii", "xmlcharrefreplace")
 
 
+def writable(text: str) -> str:
+    """``text`` as it reads once it is written."""
+    return text if _PLAIN.fullmatch(text) else _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def _escaped(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
-    text = _NO_XML.sub("\N{REPLACEMENT CHARACTER}", _CODE.sub("_x005F_", text))
+    text = _CODE.sub("_x005F_", writable(text))
     for char, reference in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;")):
         text = text.replace(char, reference)
     return text

@@ -70,24 +70,28 @@ def changes(
     """
     every = list(entries)
     places = _present(sheet.layout.titles)
+    there = {name: sheet.layout.titles[column] for name, column in places.items()}
     titles = {entry.language: [*_titles(entry.language)] for entry in every}
-    new = [title for group in titles.values() for title in group if normal(title) not in places]
+    # Two ways to write a language are one column.
+    new = {normal(title): title for group in titles.values() for title in group if normal(title) not in places}
     cells: dict[int, dict[int, Value]] = {}
     widths: dict[int, float] = {}
     if new:
         rows = sheet.layout.header, max(entry.row for entry in every)
         first = first_free(len(new), len(sheet.layout.titles), rows)
-        for column, title in enumerate(new, first):
-            places[normal(title)] = column
+        for column, (name, title) in enumerate(new.items(), first):
+            places[name] = column
             cells.setdefault(sheet.layout.header, {})[column] = title
-            widths[column] = next(width for name, width in COLUMNS.items() if title.startswith(name))
+            widths[column] = next(width for start, width in COLUMNS.items() if title.startswith(start))
     names = {language: [*map(normal, group)] for language, group in titles.items()}
     changed = 0
     for entry in every:
-        there = sheet.texts.get(entry.row, {})
+        texts = sheet.texts.get(entry.row, {})
         *columns, last = names[entry.language]
         wanted = zip(columns, entry.results, strict=True)
-        different = {places[name]: value for name, value in wanted if not _is_same(there.get(name, ""), value)}
+        different = {
+            places[name]: value for name, value in wanted if not _is_same(texts.get(there.get(name, ""), ""), value)
+        }
         if different:
             changed += 1
             cells.setdefault(entry.row, {}).update(different | {places[last]: updated})

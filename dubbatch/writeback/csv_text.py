@@ -25,6 +25,8 @@ _MARKED = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+#: A code page is guessed by the letters in it, so ours are those of the language that the table is in.
+_TYPED = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "…": "...", "–": "-", "—": "-", "→": "->"})
 _LINE_END = re.compile(r"(?:\r\n|\r|\n)?\Z")
 
 
@@ -42,9 +44,9 @@ def set_cells(data: bytes, path: Path, cells: Cells, columns: Mapping[str, str])
     ``path`` only names the file; ``columns`` are the team's headers and what they stand for. What the file's
     encoding can't write is written as a question mark. Raises ManifestError where the bytes can't be edited in place.
     """
-    mark, codec = _codec(data, path)
+    mark, codec = encoding(data, path)
     body = data[len(mark) :]
-    errors = "surrogateescape" if not codec.startswith(("utf-16", "utf-32")) else "surrogatepass"
+    errors = _errors(codec)
     try:
         text = body.decode(codec, errors)
         is_whole = text.encode(codec, errors) == body
@@ -53,13 +55,42 @@ def set_cells(data: bytes, path: Path, cells: Cells, columns: Mapping[str, str])
     if not is_whole:
         hint = "Save it as UTF-8 (Excel: “CSV UTF-8”); `dubbatch report --write-back` then fills it in, free."
         raise ManifestError(f"{path} can't be edited in its encoding ({codec}).", hint=hint)
-    editor = _Editor(text, sniff(text, columns), codec)
+    dialect = sniff(text, columns)
+    editor = _Editor(text, dialect, Hand(codec, dialect.delimiter))
     pieces = list(editor.edited(cells))
     return Patched(mark + "".join(pieces).encode(codec, errors), editor.left)
 
 
-def _codec(data: bytes, path: Path) -> tuple[bytes, str]:
-    """The mark at the beginning, and the encoding of what follows."""
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """What can be written into a table."""
+
+    codec: str
+    delimiter: str
+
+    @classmethod
+    def of(cls, data: bytes, path: Path, columns: Mapping[str, str]) -> Hand:
+        """That of the table ``data``. Raises ManifestError for what is none."""
+        mark, codec = encoding(data, path)
+        return cls(codec, sniff(data[len(mark) :].decode(codec, "replace"), columns).delimiter)
+
+    def writable(self, text: str) -> str:
+        """``text`` as it reads once it is written: what the encoding has no letter for is a question mark."""
+        if not self.codec.startswith("utf"):
+            text = text.translate(_TYPED)
+        if f'{self.delimiter} "' in text:
+            # It would say of the whole table that blanks after delimiters don't count.
+            text = text.replace('"', "'")
+        return text.encode(self.codec, "replace").decode(self.codec)
+
+
+def _errors(codec: str) -> str:
+    """How what is no text is kept."""
+    return "surrogatepass" if codec.startswith(("utf-16", "utf-32")) else "surrogateescape"
+
+
+def encoding(data: bytes, path: Path) -> tuple[bytes, str]:
+    """The mark at the beginning of a table, and the encoding of what follows. Raises ManifestError for what is none."""
     codec = codec_of(data, path)
     for mark, plain in _MARKED.items():
         # UTF-32 begins with the mark of UTF-16.
@@ -72,7 +103,7 @@ def _codec(data: bytes, path: Path) -> tuple[bytes, str]:
 class _Editor:
     text: str
     dialect: Dialect
-    codec: str
+    hand: Hand
     left: list[int] = field(default_factory=list)
     _quotes_all: bool = False
 
@@ -80,7 +111,9 @@ class _Editor:
         """The text in pieces, with ``cells`` set."""
         yield self.text[: self.dialect.start]
         first = min(cells, default=0)
+        at = self.dialect.start
         for number, record, values in self._records():
+            at += len(record)
             wanted = cells.get(number)
             if wanted is None or values is None:
                 yield record
@@ -95,6 +128,8 @@ class _Editor:
                 filled = [body[start:end] for start, end in spans if end > start]
                 self._quotes_all = all(part.lstrip(" ").startswith('"') for part in filled)
             yield self._set(body, spans, wanted) + record[len(body) :]
+        # A line too wide to be read ends the records.
+        yield self.text[at:]
 
     def _records(self) -> Iterator[tuple[int, str, list[str] | None]]:
         """Number, text with its line end, and values of each record; None: it is broken."""
@@ -125,8 +160,7 @@ class _Editor:
         return "".join(parts)
 
     def _cell(self, value: Value) -> str:
-        text = value if isinstance(value, str) else repr(value)
-        text = text.encode(self.codec, "replace").decode(self.codec)
+        text = self.hand.writable(value) if isinstance(value, str) else repr(value)
         is_plain = not any(char in text for char in (self.dialect.delimiter, '"', "\r", "\n")) and text == text.strip()
         if is_plain and not self._quotes_all:
             return text

@@ -10,19 +10,22 @@ import glob
 import os
 import shutil
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from dubbatch.durability import replacing, sync_folder
-from dubbatch.errors import DiskError
+from dubbatch.errors import BatchBusy, DiskError, LedgerError
+from dubbatch.ledger.lock import batch_lock
+from dubbatch.report.place import clear_leftovers
 
 #: Of each sheet, so many are kept.
 _BACKUPS_MAX = 10
 #: What programs put beside a file that they have open: Excel, LibreOffice.
 _LOCKS = ("~${name}", ".~lock.{name}#")
+_WAY_OUT = "make room, or see that its folder can be written; `dubbatch report --write-back` then fills it in, free"
 
 
 class InUse(Exception):
@@ -47,30 +50,27 @@ def put(path: Path, seen: bytes, write: Callable[[IO[bytes]], None], backups: Pa
     """
     real = path.resolve()
     beside = sidecar(path)
-    try:
-        _check_free(real)
-        backup = _back_up(real, seen, backups, moment)
-        with replacing(real) as part:
-            _write(part, write)
-            _look_alike(part, real)
-            _check_free(real)
-            _check_unchanged(real, seen)
-        sync_folder(real.parent)
-        _put_away(beside, backups, moment)
-        return Put(path, backup=backup)
-    except InUse as error:
-        reason = str(error)
-    except PermissionError:
-        reason = "is open in another program, or may not be written"
-    except OSError as error:
-        raise _disk_error(path, error) from error
-    try:
-        _put_away(beside, backups, moment)
-        with replacing(beside) as part:
-            _write(part, write)
-    except OSError as error:
-        raise _disk_error(beside, error) from error
-    return Put(beside, reason)
+    with _alone(real, backups) as is_alone:
+        if is_alone:
+            for place in (real, beside):
+                clear_leftovers(place)
+        try:
+            if not is_alone:
+                raise InUse("is being written by another dubbatch")
+            backup = _replace(path, real, seen, write, backups, moment)
+            _put_away(beside, backups, moment)
+            return Put(path, backup=backup)
+        except InUse as error:
+            reason = str(error)
+        except OSError as error:
+            raise _disk_error(path, error) from error
+        try:
+            _put_away(beside, backups, moment)
+            with replacing(beside) as part:
+                _write(part, write)
+        except OSError as error:
+            raise _disk_error(beside, error) from error
+        return Put(beside, reason)
 
 
 def sidecar(path: Path) -> Path:
@@ -78,13 +78,47 @@ def sidecar(path: Path) -> Path:
     return path.with_name(f"{path.stem}.dubbatch{path.suffix}")
 
 
-def _check_free(path: Path) -> None:
+@contextmanager
+def _alone(real: Path, backups: Path) -> Iterator[bool]:
+    """Whether no other dubbatch writes this sheet now: two tabs of one workbook are two batches."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(batch_lock(backups, real.name))
+        except BatchBusy:
+            yield False
+            return
+        except LedgerError as error:
+            raise DiskError(error.message, hint=error.hint) from error
+        yield True
+
+
+def _replace(
+    path: Path, real: Path, seen: bytes, write: Callable[[IO[bytes]], None], backups: Path, moment: str
+) -> Path:
+    """Put the new sheet where the old one is, and that among the backups. Raises InUse, OSError."""
+    _check_free(path, real)
+    backup = _back_up(real, seen, backups, moment)
+    try:
+        with replacing(real) as part:
+            _write(part, write)
+            _look_alike(part, real)
+            _check_free(path, real)
+            _check_unchanged(real, seen)
+        sync_folder(real.parent)
+    except PermissionError as error:
+        raise InUse("is open in another program, or may not be written") from error
+    return backup
+
+
+def _check_free(path: Path, real: Path) -> None:
+    # Some programs put their lock beside the link, some where it leads.
     for pattern in _LOCKS:
-        lock = path.with_name(pattern.format(name=path.name))
-        if lock.exists():
-            raise InUse(f"is open in another program (its lock file is {lock.name})")
+        for place in (path, real):
+            lock = place.with_name(pattern.format(name=place.name))
+            if lock.exists():
+                raise InUse(f"is open in another program (its lock file is {lock.name})")
     # Who may write all the same (an administrator) is not meant to.
-    if not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(path, os.W_OK):
+    if not real.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(real, os.W_OK):
         raise InUse("is read-only")
 
 
@@ -100,23 +134,31 @@ def _write(part: Path, write: Callable[[IO[bytes]], None]) -> None:
 
 def _look_alike(part: Path, path: Path) -> None:
     """The new file is whose the old one was."""
-    shutil.copymode(path, part)
     there = path.stat()
-    with suppress(OSError, AttributeError):
-        os.chown(part, there.st_uid, there.st_gid)
+    # Only an administrator can give a file to another; its group is what shared folders go by.
+    for owner in ((-1, there.st_gid), (there.st_uid, -1)):
+        with suppress(OSError, AttributeError):
+            os.chown(part, *owner)
+    shutil.copymode(path, part)
 
 
 def _put_away(beside: Path, backups: Path, moment: str) -> None:
     """An older sheet beside ours says less than the new one; somebody may have worked in it."""
     if beside.exists():
         _back_up(beside, beside.read_bytes(), backups, moment)
-        beside.unlink()
+        beside.unlink(missing_ok=True)
 
 
 def _back_up(path: Path, data: bytes, backups: Path, moment: str) -> Path:
     backup = backups / f"{path.stem}.{moment}{path.suffix}"
-    with replacing(backup) as part:
-        part.write_bytes(data)
+    for part in backups.glob(f".{glob.escape(path.stem)}.*.part"):
+        part.unlink(missing_ok=True)
+    try:
+        with replacing(backup) as part:
+            part.write_bytes(data)
+    except OSError as error:
+        message = f"{path} can't be kept as it is among the backups in {backups}: {error.strerror or error}"
+        raise DiskError(f"{message}; no results were written into it", hint=_WAY_OUT) from error
     name = f"{glob.escape(path.stem)}.[0-9]*T[0-9]*Z{glob.escape(path.suffix)}"
     for old in sorted(backups.glob(name))[:-_BACKUPS_MAX]:
         old.unlink(missing_ok=True)
@@ -124,5 +166,4 @@ def _back_up(path: Path, data: bytes, backups: Path, moment: str) -> Path:
 
 
 def _disk_error(path: Path, error: OSError) -> DiskError:
-    hint = "make room, or see that its folder can be written; `dubbatch report --write-back` then fills it in, free"
-    return DiskError(f"the sheet {path} can't be written: {error.strerror or error}", hint=hint)
+    return DiskError(f"the sheet {path} can't be written: {error.strerror or error}", hint=_WAY_OUT)

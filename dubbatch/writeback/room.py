@@ -26,9 +26,11 @@ from dubbatch.manifest.workbook.ooxml import (
 from dubbatch.manifest.workbook.package import Package, Sheet
 from dubbatch.manifest.workbook.sheet_xml import Box, box_of
 
-_MERGE = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?\bref\s*=\s*[\"']([A-Za-z0-9:]{2,20})[\"']")
-#: Buttons and boxes; notes are shown when they are asked for.
-_CONTROL = re.compile(rb"ObjectType=\"(?!Note)\w+\"[^\0]{0,2000}?<x:Anchor>([\d,\s]{15,200})<")
+_MERGE = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?\bref\s*=\s*[\"']([A-Za-z0-9:$]{2,24})[\"']")
+#: What a shape is, and where it lies.
+_CONTROL = re.compile(rb"ObjectType=\"(?P<kind>\w+)\"|<x:Anchor>(?P<anchor>[\d,\s]{15,200})<")
+#: Notes are shown when they are asked for.
+_NOTE = b"Note"
 #: English metric units of a column and of a row as they are where nothing is said.
 _COLUMN_EMU, _ROW_EMU = 609_600, 190_500
 
@@ -41,6 +43,9 @@ _UNREADABLE = (Unusable, KeyError, ValueError)
 class Room:
     """What covers columns of a sheet."""
 
+    #: Cells that are not for us: of tables, and merged ones.
+    taken: list[Box] = field(default_factory=list)
+    #: What charts, pictures and controls lie on: what is written there can still be had, by moving them.
     covers: list[Box] = field(default_factory=list)
     #: First and last column of what is hidden: there is room, but nobody sees it.
     hidden: list[tuple[int, int]] = field(default_factory=list)
@@ -50,10 +55,13 @@ class Room:
 
         ``strays``: columns with something in them. Raises Unusable where there are none.
         """
-        top, bottom = rows
-        taken = [(column, column) for column in strays]
-        taken += [(box.left, box.right) for box in self.covers if box.top <= bottom and box.bottom >= top]
-        for intervals in ([*taken, *self.hidden], taken):
+
+        def beside(boxes: list[Box]) -> list[tuple[int, int]]:
+            return [(box.left, box.right) for box in boxes if box.top <= rows[1] and box.bottom >= rows[0]]
+
+        taken = [*beside(self.taken), *((column, column) for column in strays)]
+        covers = beside(self.covers)
+        for intervals in ([*taken, *covers, *self.hidden], [*taken, *covers], [*taken, *self.hidden], taken):
             column = after
             for first, last in sorted(intervals):
                 if first < column + count and last >= column:
@@ -73,7 +81,7 @@ def room_of(package: Package, sheet: Sheet, data: bytes) -> Room:
     for relation in package.relations(sheet.part).values():
         with suppress(*_UNREADABLE):
             if relation.kind == "table":
-                room.covers += _table(package.part(relation.target))
+                room.taken += _table(package.part(relation.target))
             elif relation.kind == "drawing":
                 room.covers += _anchors(package.part(relation.target))
             elif relation.kind == "vmlDrawing":
@@ -98,10 +106,12 @@ def _table(data: bytes) -> Iterator[Box]:
 
 
 def _controls(data: bytes) -> Iterator[Box]:
-    # Column, offset, row, offset; twice.
+    kind = _NOTE
     for found in _CONTROL.finditer(data):
-        numbers = [int(number) for number in found[1].decode().split(",") if number.strip()]
-        if len(numbers) == 8:
+        kind = found["kind"] or kind
+        # Column, offset, row, offset; twice.
+        numbers = [int(number) for number in (found["anchor"] or b"").decode().split(",") if number.strip()]
+        if kind != _NOTE and len(numbers) == 8:
             yield Box(numbers[2] + 1, numbers[0], numbers[6] + 1, numbers[4])
 
 

@@ -18,11 +18,8 @@ from dubbatch.ledger.ledger import Ledger
 from dubbatch.ledger.standing import Standing
 from dubbatch.manifest import Manifest, Origin
 from dubbatch.manifest.cells import Layout, Record
-from dubbatch.manifest.columns import meaning_of, normal
+from dubbatch.manifest.columns import OURS, meaning_of, normal
 from dubbatch.manifest.sources import read_bytes, source_of
-
-#: What the names of our columns begin with, as headers are compared.
-OURS = "dub_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class TeamSheet:
     layout: Layout
     #: The row of each job that the sheet asks for; None: as the ledger has them.
     rows: Mapping[str, int] | None
-    #: Row -> header of ours, as headers are compared -> its text there; empty cells are left out.
+    #: Row -> title of ours, as the sheet has it -> its text there; empty cells are left out.
     texts: Mapping[int, Mapping[str, str]]
     #: Whether a row may have a dub a language.
     is_matrix: bool
@@ -105,17 +102,16 @@ class _Seen:
     """Keeps what stands in our columns."""
 
     texts: dict[int, dict[str, str]] = field(default_factory=dict)
-    #: Header -> as it is compared; empty: it is none of ours.
-    _names: dict[str, str] = field(default_factory=dict)
+    #: Title -> whether it is one of ours.
+    _is_ours: dict[str, bool] = field(default_factory=dict)
 
     def __call__(self, record: Record) -> None:
-        for header, cell in record.cells.items():
-            name = self._names.get(header)
-            if name is None:
-                compared = normal(header)
-                name = self._names[header] = compared if compared.startswith(OURS) else ""
-            if name and record.place.row is not None:
-                self.texts.setdefault(record.place.row, {})[name] = cell.text
+        for title, cell in record.cells.items():
+            is_ours = self._is_ours.get(title)
+            if is_ours is None:
+                is_ours = self._is_ours[title] = normal(title).startswith(OURS)
+            if is_ours and record.place.row is not None:
+                self.texts.setdefault(record.place.row, {})[title] = cell.text
 
     def walk(self, data: bytes, team: TeamFile) -> None:
         """Look at the records of a table whose rows are known; what they mean is known, too."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +21,7 @@ from dubbatch.manifest.workbook.ooxml import Unusable
 from dubbatch.manifest.workbook.source import WorkbookSource
 from dubbatch.report.rows import in_minutes, relative, without_secrets
 from dubbatch.report.table import inert
-from dubbatch.writeback import csv_text, workbook
+from dubbatch.writeback import cell_xml, csv_text, workbook
 from dubbatch.writeback.changes import Changes, Entry, changes, sentence
 from dubbatch.writeback.place import Put, put
 from dubbatch.writeback.rows import TeamFile, TeamSheet, read_sheet
@@ -60,7 +60,7 @@ def write_back(team: TeamFile, ledger: Ledger, batch: str, backups: Path, now: d
     try:
         sheet = read_sheet(team, ledger, batch)
         kind: _Workbook | _Table = _Workbook(sheet) if _is_workbook(team) else _Table(sheet, team)
-        entries = list(_entries(sheet, team, ledger, batch))
+        entries = list(_entries(sheet, team, ledger, batch, kind.said))
         updated = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         found = changes(sheet, entries, updated, kind.first_free)
         if not found.jobs:
@@ -76,10 +76,11 @@ def _is_workbook(team: TeamFile) -> bool:
     return isinstance(SOURCES.get(team.path.suffix.lower()), WorkbookSource)
 
 
-def _entries(sheet: TeamSheet, team: TeamFile, ledger: Ledger, batch: str) -> Iterator[Entry]:
+def _entries(
+    sheet: TeamSheet, team: TeamFile, ledger: Ledger, batch: str, said: Callable[[str], str]
+) -> Iterator[Entry]:
+    """``said``: a text as it will stand in the sheet, so that it is found again there."""
     folder = str(team.path.absolute().parent)
-    # In a text every program guesses anew what a cell is; in a workbook a text is one.
-    guard = str if _is_workbook(team) else inert
     for job in ledger.jobs.standings(batch):
         row = job.row if sheet.rows is None else sheet.rows.get(job.job)
         if row:
@@ -88,8 +89,8 @@ def _entries(sheet: TeamSheet, team: TeamFile, ledger: Ledger, batch: str) -> It
                 row=row,
                 language=job.language if sheet.is_matrix else "",
                 status=job.state.value,
-                output=guard(relative(job.path, folder)) if job.path else "",
-                error=guard(sentence(error)) if error else "",
+                output=said(relative(job.path, folder)) if job.path else "",
+                error=said(sentence(error)) if error else "",
                 minutes=in_minutes(job.duration_s) if job.verdict is OutputVerdict.GOOD else None,
             )
 
@@ -110,6 +111,9 @@ class _Workbook:
 
     sheet: TeamSheet
     left: tuple[str, ...] = ()
+
+    def said(self, text: str) -> str:
+        return cell_xml.writable(text)
 
     def first_free(self, count: int, after: int, rows: tuple[int, int]) -> int:
         layout = self.sheet.layout
@@ -132,6 +136,14 @@ class _Table:
     sheet: TeamSheet
     team: TeamFile
     left: tuple[str, ...] = ()
+
+    def said(self, text: str) -> str:
+        # In a text every program guesses anew what a cell is; in a workbook a text is one.
+        return self._hand.writable(inert(text))
+
+    @cached_property
+    def _hand(self) -> csv_text.Hand:
+        return csv_text.Hand.of(self.sheet.data, self.team.path, self.team.columns)
 
     def first_free(self, count: int, after: int, rows: tuple[int, int]) -> int:
         return max([after, *(column + 1 for column in self.sheet.layout.strays)])

@@ -85,7 +85,7 @@ def test_every_kind_of_workbook_has_its_results_and_all_else(
     statuses = {value for row in rows for name, value in row.items() if str(name).startswith("dub_status")}
     # A row that the team hides is skipped.
     assert statuses - {"", "skipped"} == {"downloaded"}
-    assert len(rows) == len(book.rows)
+    assert len([row for row in rows if row.get("dub_status") != "skipped"]) == len(book.rows)
     new = _new(results, _results(book.data, book.sheet, book.header))
     assert losses(book.data, path.read_bytes(), book.sheet, new) == []
 

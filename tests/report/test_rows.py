@@ -18,7 +18,7 @@ from dubbatch.report.rows import FIELDS, ReportRow, Totals, media_minutes, repor
 
 BATCH = "spring"
 
-# ``story`` is the Story of conftest.py; test modules import nothing from it.
+# ``story`` is a tests.story.Story.
 
 
 def rows_by_id(ledger: Ledger) -> dict[str, ReportRow]:

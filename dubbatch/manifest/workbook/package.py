@@ -170,7 +170,11 @@ class Package:
                 entry.compress_type, entry.comment = info.compress_type, info.comment
                 entry.create_system = info.create_system
                 source = chunks if info is changed else self._unpack(info)
-                with copy.open(entry, "w", force_zip64=info.file_size >= _ZIP64_FROM) as file:
+                try:
+                    file = copy.open(entry, "w", force_zip64=info.file_size >= _ZIP64_FROM)
+                except NotImplementedError as error:
+                    raise Unusable(f"has a part that is packed in a rare way ({info.filename})", SAVE_AGAIN) from error
+                with file:
                     for chunk in source:
                         file.write(chunk)
                 # The library makes 0o600 of an entry without any.
