@@ -29,10 +29,9 @@ async def see_through(run: Run, work: Coroutine[Any, Any, None], reports: Sequen
 
 
 async def undisturbed(stop: Stop, work: Coroutine[Any, Any, RunResult]) -> RunResult:
-    """Close a run's books whole: the first signal is noted, and only the second gives them up."""
-    task = asyncio.ensure_future(work)
-    with stopping_on_signals(stop, task):
-        return await task
+    """Close a run's books whole: signals are noted, and break nothing off."""
+    with stopping_on_signals(stop, asyncio.get_running_loop().create_future()):
+        return await work
 
 
 async def _to_the_end(work: asyncio.Future[None], stop: Stop) -> None:

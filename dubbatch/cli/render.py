@@ -86,9 +86,11 @@ def show_sheet(sheet: Written) -> None:
 
 
 def _sheet_lines(sheet: Written) -> Iterable[str]:
-    name, jobs = sheet.path.name, f"{sheet.jobs} job{'s' if sheet.jobs > 1 else ''}"
+    name, jobs = sheet.path.name, f"{sheet.jobs} job{'' if sheet.jobs == 1 else 's'}"
+    if sheet.cleared:
+        jobs += f" (and {sheet.cleared} row{'' if sheet.cleared == 1 else 's'} less with another's)"
     if sheet.put is None:
-        yield f"Sheet {name} is up to date"
+        yield f"Sheet {name}: nothing to write" if sheet.notes else f"Sheet {name} is up to date"
     elif sheet.put.reason:
         yield f"Sheet {name} {sheet.put.reason}: the results of {jobs} are in {sheet.put.path.name} beside it."
         yield "  The next run with --write-back puts them into the sheet itself; so does `dubbatch report`."

@@ -7,7 +7,7 @@ is not written at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,6 +53,8 @@ class Changes:
     cells: Cells
     #: How many jobs they are about.
     jobs: int
+    #: Rows that lose results which are not theirs.
+    cleared: int
     #: New column -> width in characters.
     widths: Mapping[int, float]
 
@@ -62,11 +64,15 @@ def changes(
     entries: Iterable[Entry],
     updated: str,
     first_free: Callable[[int, int, tuple[int, int]], int],
+    computed: Collection[tuple[int, int]] = frozenset(),
 ) -> Changes:
     """What ``entries`` change in ``sheet``; ``updated`` is the time, as it is written.
 
     ``first_free(count, after, rows)`` is the first of so many free columns from ``after`` on, in the rows from first
-    to last.
+    to last. ``computed``: row and column of cells that formulas of the team's compute, which stay as they are.
+
+    Results that stand in a row without that job are taken away: the row was copied, sorted away from under them, or asks
+    for other work by now.
     """
     every = list(entries)
     places = _present(sheet.layout.titles)
@@ -85,17 +91,29 @@ def changes(
             widths[column] = next(width for start, width in COLUMNS.items() if title.startswith(start))
     names = {language: [*map(normal, group)] for language, group in titles.items()}
     changed = 0
+    said: set[tuple[int, str]] = set()
     for entry in every:
         texts = sheet.texts.get(entry.row, {})
         *columns, last = names[entry.language]
         wanted = zip(columns, entry.results, strict=True)
+        said.update((entry.row, name) for name in names[entry.language])
         different = {
-            places[name]: value for name, value in wanted if not _is_same(texts.get(there.get(name, ""), ""), value)
+            places[name]: value
+            for name, value in wanted
+            if not _is_same(texts.get(there.get(name, ""), ""), value) and (entry.row, places[name]) not in computed
         }
         if different:
             changed += 1
             cells.setdefault(entry.row, {}).update(different | {places[last]: updated})
-    return Changes(cells, changed, widths)
+    stale = {
+        (row, name)
+        for row, texts in sheet.texts.items()
+        for name, title in there.items()
+        if _is_result(name) and texts.get(title) and (row, name) not in said and (row, places[name]) not in computed
+    }
+    for row, name in stale:
+        cells.setdefault(row, {})[places[name]] = ""
+    return Changes(cells, changed, len({row for row, _ in stale}), widths)
 
 
 def sentence(text: str) -> str:
@@ -110,6 +128,16 @@ def _present(titles: Iterable[str]) -> dict[str, int]:
     for column, title in enumerate(titles):
         places.setdefault(normal(title), column)
     return places
+
+
+def our_columns(titles: Iterable[str]) -> list[int]:
+    """Those of the columns that results stand in."""
+    return [column for name, column in _present(titles).items() if _is_result(name)]
+
+
+def _is_result(name: str) -> bool:
+    """Whether a header, as headers are compared, is one of a column that we write."""
+    return any(name == column or name.startswith(f"{column}_") for column in COLUMNS)
 
 
 def _titles(language: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ not read: what changes while we write stays as it is, and the new sheet lies bes
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import shutil
 import stat
@@ -41,6 +42,8 @@ class Put:
     reason: str = ""
     #: The sheet as it was before; None: it is still there.
     backup: Path | None = None
+    #: What became of an older sheet beside it that somebody has worked in; empty: there was none.
+    note: str = ""
 
 
 def put(path: Path, seen: bytes, write: Callable[[IO[bytes]], None], backups: Path, moment: str) -> Put:
@@ -58,19 +61,19 @@ def put(path: Path, seen: bytes, write: Callable[[IO[bytes]], None], backups: Pa
             if not is_alone:
                 raise InUse("is being written by another dubbatch")
             backup = _replace(path, real, seen, write, backups, moment)
-            _put_away(beside, backups, moment)
-            return Put(path, backup=backup)
+            return Put(path, backup=backup, note=_put_away(beside, backups, moment))
         except InUse as error:
             reason = str(error)
         except OSError as error:
             raise _disk_error(path, error) from error
         try:
-            _put_away(beside, backups, moment)
+            note = _put_away(beside, backups, moment)
             with replacing(beside) as part:
                 _write(part, write)
+            _mark(beside, backups).write_text(_digest(beside), encoding="ascii")
         except OSError as error:
             raise _disk_error(beside, error) from error
-        return Put(beside, reason)
+        return Put(beside, reason, note=note)
 
 
 def sidecar(path: Path) -> Path:
@@ -139,14 +142,31 @@ def _look_alike(part: Path, path: Path) -> None:
     for owner in ((-1, there.st_gid), (there.st_uid, -1)):
         with suppress(OSError, AttributeError):
             os.chown(part, *owner)
-    shutil.copymode(path, part)
+    # Access lists and other marks, too; the times are its own.
+    shutil.copystat(path, part)
+    os.utime(part)
 
 
-def _put_away(beside: Path, backups: Path, moment: str) -> None:
-    """An older sheet beside ours says less than the new one; somebody may have worked in it."""
-    if beside.exists():
-        _back_up(beside, beside.read_bytes(), backups, moment)
-        beside.unlink(missing_ok=True)
+def _put_away(beside: Path, backups: Path, moment: str) -> str:
+    """Take an older sheet beside the team's away: it says less than the new one. What is not ours alone is kept, and told."""
+    if not beside.exists():
+        return ""
+    mark = _mark(beside, backups)
+    if mark.exists() and mark.read_text(encoding="ascii") == _digest(beside):
+        beside.unlink()
+        return ""
+    kept = _back_up(beside, beside.read_bytes(), backups, moment)
+    beside.unlink()
+    return f"{beside.name} beside it was not as dubbatch had written it, and is now {kept}"
+
+
+def _mark(beside: Path, backups: Path) -> Path:
+    """Where it is written down what we have put beside the sheet."""
+    return backups / f"{beside.name}.sha256"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _back_up(path: Path, data: bytes, backups: Path, moment: str) -> Path:

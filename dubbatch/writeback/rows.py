@@ -52,8 +52,9 @@ class TeamSheet:
     texts: Mapping[int, Mapping[str, str]]
     #: Whether a row may have a dub a language.
     is_matrix: bool
-    #: Jobs whose rows ask for other work by now, or are gone.
-    missing: tuple[str, ...] = ()
+    #: Jobs whose rows ask for other work by now, with their rows; and those that are gone.
+    edited: tuple[tuple[str, int], ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 def read_sheet(team: TeamFile, ledger: Ledger, batch: str) -> TeamSheet:
@@ -61,7 +62,8 @@ def read_sheet(team: TeamFile, ledger: Ledger, batch: str) -> TeamSheet:
     data = read_bytes(team.path)
     seen = _Seen()
     rows: Mapping[str, int] | None = None
-    missing: list[str] = []
+    edited: list[tuple[str, int]] = []
+    gone: list[str] = []
     if hashlib.sha256(data).hexdigest() == team.digest:
         layout = team.layout
         if layout and any(normal(title).startswith(OURS) for title in layout.titles):
@@ -69,23 +71,27 @@ def read_sheet(team: TeamFile, ledger: Ledger, batch: str) -> TeamSheet:
     else:
         manifest = team.load(data, seen)
         layout = manifest.layout
-        rows, missing = _matched({job.id: job for job in manifest.jobs}, ledger.jobs.standings(batch))
+        rows, edited, gone = _matched({job.id: job for job in manifest.jobs}, ledger.jobs.standings(batch))
     layout = layout or Layout("", 1, (), set())
     is_matrix = any(meaning_of(title, team.columns).startswith(("audio:", "languages")) for title in layout.titles)
-    return TeamSheet(data, layout, rows, seen.texts, is_matrix, tuple(missing))
+    return TeamSheet(data, layout, rows, seen.texts, is_matrix, tuple(edited), tuple(gone))
 
 
-def _matched(present: Mapping[str, Job], known: Iterator[Standing]) -> tuple[dict[str, int], list[str]]:
-    """The rows of the jobs that the sheet still asks for, and the ids of the others."""
+def _matched(
+    present: Mapping[str, Job], known: Iterator[Standing]
+) -> tuple[dict[str, int], list[tuple[str, int]], list[str]]:
+    """The rows of the jobs that the sheet still asks for; those that ask for other work; the jobs that are gone."""
     rows: dict[str, int] = {}
-    missing = []
+    edited, gone = [], []
     for standing in known:
         job = present.get(standing.job)
-        if job is not None and _work(job) == _work(standing):
+        if job is None:
+            gone.append(standing.job)
+        elif _work(job) == _work(standing):
             rows[standing.job] = job.place.row or 0
         else:
-            missing.append(standing.job)
-    return rows, missing
+            edited.append((standing.job, job.place.row or 0))
+    return rows, edited, gone
 
 
 def _work(job: Job | Standing) -> tuple[object, ...]:

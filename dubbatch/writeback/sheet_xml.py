@@ -49,13 +49,13 @@ def set_cells(
     cells: Cells,
     *,
     header: int = 0,
-    odd_styles: Collection[str] = (),
+    number_styles: Collection[str] = (),
     widths: Mapping[int, float] | None = None,
 ) -> Patch:
     """The sheet ``data`` with ``cells`` set; rows that it hasn't are left out.
 
-    ``header``: the row in which a new cell looks like its neighbour to the left. ``odd_styles``: indexes of those in
-    which a number reads as something else (a date). ``widths``: of columns that have none of their own, in characters.
+    ``header``: the row in which a new cell looks like its neighbour to the left. ``number_styles``: indexes of those
+    in which a number may stand. ``widths``: of columns that have none of their own, in characters.
     Raises Unusable for what is no sheet, or can't be edited in place.
     """
     if data.startswith(_UTF16_MARKS):
@@ -64,7 +64,7 @@ def set_cells(
     root = _ROOT.search(data)
     if root is None:
         raise Unusable("has a sheet that is none", SAVE_AGAIN)
-    patcher = _Patcher(data, cells, header, frozenset(odd_styles), dict(widths or {}), root["prefix"])
+    patcher = _Patcher(data, cells, header, frozenset(number_styles), dict(widths or {}), root["prefix"])
     patcher.read()
     return Patch(data, sorted(patcher.edits, key=lambda edit: edit[:2]), patcher.formulas)
 
@@ -101,7 +101,7 @@ class _Patcher:
     data: bytes
     cells: Cells
     header: int
-    odd_styles: frozenset[str]
+    number_styles: frozenset[str]
     widths: dict[int, float]
     #: Of the sheet's own elements, with its colon.
     prefix: bytes
@@ -213,8 +213,9 @@ class _Patcher:
         return bytes(written)
 
     def _written(self, row: int, column: int, value: Value, style: str) -> bytes:
-        is_odd = not isinstance(value, str) and style in self.odd_styles
-        return cell_xml(self.prefix.decode(), row, column, value, "" if is_odd else style)
+        is_odd = style and not isinstance(value, str) and style not in self.number_styles
+        # No style at all would be the row's, or the column's.
+        return cell_xml(self.prefix.decode(), row, column, value, "0" if is_odd else style)
 
     def _column_style(self, column: int) -> str:
         return next((found.style for found in self._columns if found.first <= column <= found.last), "")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import IO
+from typing import IO, NamedTuple
 
 from dubbatch.manifest.workbook.ooxml import SAVE_AGAIN, Unusable
 from dubbatch.manifest.workbook.package import Package, Sheet
 from dubbatch.writeback.cell_xml import Cells
+from dubbatch.writeback.formulas import computed
 from dubbatch.writeback.room import room_of
 from dubbatch.writeback.sheet_xml import set_cells
 
@@ -28,21 +29,37 @@ def rewrite(
     """
     with Package(data) as package:
         part = _named(package, sheet).part
-        patch = set_cells(package.part(part), cells, header=header, odd_styles=package.formats.keys(), widths=widths)
+        patch = set_cells(package.part(part), cells, header=header, number_styles=package.plain_styles, widths=widths)
         package.rewrite(part, patch.chunks(), out)
     return patch.formulas
 
 
+class Free(NamedTuple):
+    """Where new columns have room."""
+
+    column: int
+    #: Whether the sheet hides one of them.
+    is_hidden: bool
+
+
 def free_column(
     data: bytes, sheet: str, count: int, *, after: int, rows: tuple[int, int], strays: Iterable[int] = ()
-) -> int:
+) -> Free:
     """The first of ``count`` columns, from ``after`` on, that are free in the ``rows`` from first to last.
 
     ``strays``: columns with something in them. Raises Unusable where there is no room.
     """
     with Package(data) as package:
         found = _named(package, sheet)
-        return room_of(package, found, package.part(found.part)).first_free(count, after, rows, strays)
+        room = room_of(package, found, package.part(found.part))
+    first = room.first_free(count, after, rows, strays)
+    return Free(first, any(low < first + count and high >= first for low, high in room.hidden))
+
+
+def computed_cells(data: bytes, sheet: str, columns: Iterable[int]) -> frozenset[tuple[int, int]]:
+    """Row and column of the cells in ``columns`` that formulas of the sheet compute, those that an array fills included."""
+    with Package(data) as package:
+        return computed(package.part(_named(package, sheet).part), columns)
 
 
 def _named(package: Package, name: str) -> Sheet:

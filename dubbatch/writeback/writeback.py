@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import IO
 
-from dubbatch.errors import ManifestError, UsageError
+from dubbatch.errors import DiskError, ManifestError, UsageError
 from dubbatch.jobs import OutputVerdict
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.manifest import Origin
@@ -22,12 +22,14 @@ from dubbatch.manifest.workbook.source import WorkbookSource
 from dubbatch.report.rows import in_minutes, relative, without_secrets
 from dubbatch.report.table import inert
 from dubbatch.writeback import cell_xml, csv_text, workbook
-from dubbatch.writeback.changes import Changes, Entry, changes, sentence
+from dubbatch.writeback.changes import Changes, Entry, changes, our_columns, sentence
 from dubbatch.writeback.place import Put, put
 from dubbatch.writeback.rows import TeamFile, TeamSheet, read_sheet
 
 #: Ids or cells that are named in one line.
 _NAMED = 5
+#: Tables are narrower than that.
+_FAR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,10 @@ class Written:
     """What became of the team's sheet."""
 
     path: Path
-    #: Jobs whose results were written; 0: they all stood there already, and nothing was.
+    #: Jobs whose results were written, and rows that have lost others'.
     jobs: int
+    cleared: int = 0
+    #: None: there was nothing to write.
     put: Put | None = None
     #: What was left alone, in words for a person.
     notes: tuple[str, ...] = ()
@@ -55,21 +59,24 @@ def check_kind(origin: Origin, said: str = "--write-back") -> None:
 def write_back(team: TeamFile, ledger: Ledger, batch: str, backups: Path, now: datetime) -> Written:
     """Write what the ledger knows of ``batch`` into the team's sheet; the sheet as it was goes to ``backups``.
 
-    ``now`` is in UTC. Raises ManifestError where the sheet can't be read or edited any more, DiskError, LedgerError.
+    ``now`` is in UTC. Raises DiskError, also where the sheet can't be read or edited any more, and LedgerError.
     """
     try:
         sheet = read_sheet(team, ledger, batch)
         kind: _Workbook | _Table = _Workbook(sheet) if _is_workbook(team) else _Table(sheet, team)
         entries = list(_entries(sheet, team, ledger, batch, kind.said))
         updated = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        found = changes(sheet, entries, updated, kind.first_free)
-        if not found.jobs:
+        found = changes(sheet, entries, updated, kind.first_free, kind.computed())
+        if not found.cells:
             return Written(team.path, 0, notes=tuple(_missing(sheet)))
         moment = now.strftime("%Y-%m-%dT%H%M%S.%fZ")
         done = put(team.path, sheet.data, partial(kind.write, found), backups, moment)
     except Unusable as error:
-        raise ManifestError(f"{team.path} {error.message}.", hint=error.hint) from error
-    return Written(team.path, found.jobs, done, (*_missing(sheet), *kind.left))
+        raise DiskError(f"the sheet {team.path} can't be written to: it {error.message}", hint=error.hint) from error
+    except ManifestError as error:
+        raise DiskError(f"the sheet can't be written to: {error.message}", hint=error.hint) from error
+    notes = (*_missing(sheet), *kind.left, *([done.note] if done.note else []))
+    return Written(team.path, found.jobs, found.cleared, done, notes)
 
 
 def _is_workbook(team: TeamFile) -> bool:
@@ -96,8 +103,11 @@ def _entries(
 
 
 def _missing(sheet: TeamSheet) -> Iterator[str]:
-    if sheet.missing:
-        yield f"{_named(sheet.missing)}: edited or gone since they were planned, and left alone"
+    if sheet.edited:
+        rows = _named([f"row {row} ({job})" for job, row in sheet.edited])
+        yield f"{rows}: asks for other work than what was planned; the next run sees to it"
+    if sheet.gone:
+        yield f"{_named(sheet.gone)}: no longer in the sheet, or without a row that can be told from others"
 
 
 def _named(names: tuple[str, ...] | list[str]) -> str:
@@ -117,16 +127,27 @@ class _Workbook:
 
     def first_free(self, count: int, after: int, rows: tuple[int, int]) -> int:
         layout = self.sheet.layout
-        return workbook.free_column(self.sheet.data, layout.sheet, count, after=after, rows=rows, strays=layout.strays)
+        titled = [column for column, title in enumerate(layout.titles) if title]
+        # A title far out must not keep the columns from the table's side.
+        beside = min(after, max((column + 1 for column in titled if column < _FAR), default=after))
+        strays = {*layout.strays, *titled}
+        free = workbook.free_column(self.sheet.data, layout.sheet, count, after=beside, rows=rows, strays=strays)
+        if free.is_hidden:
+            columns = f"{column_letters(free.column)} to {column_letters(free.column + count - 1)}"
+            self.left = (
+                *self.left,
+                f"the new columns, {columns}, are hidden in the sheet: show them to see the results",
+            )
+        return free.column
+
+    def computed(self) -> frozenset[tuple[int, int]]:
+        """Cells of ours that are the team's formulas; they are named, and left alone."""
+        layout = self.sheet.layout
+        return workbook.computed_cells(self.sheet.data, layout.sheet, our_columns(layout.titles))
 
     def write(self, found: Changes, out: IO[bytes]) -> None:
         layout = self.sheet.layout
-        formulas = workbook.rewrite(
-            self.sheet.data, layout.sheet, found.cells, out, header=layout.header, widths=found.widths
-        )
-        if formulas:
-            cells = _named([f"{column_letters(column)}{row}" for row, column in formulas])
-            self.left = (f"{cells}: a formula of yours stands there, and was left alone",)
+        workbook.rewrite(self.sheet.data, layout.sheet, found.cells, out, header=layout.header, widths=found.widths)
 
 
 @dataclass
@@ -147,6 +168,9 @@ class _Table:
 
     def first_free(self, count: int, after: int, rows: tuple[int, int]) -> int:
         return max([after, *(column + 1 for column in self.sheet.layout.strays)])
+
+    def computed(self) -> frozenset[tuple[int, int]]:
+        return frozenset()
 
     def write(self, found: Changes, out: IO[bytes]) -> None:
         patched = csv_text.set_cells(self.sheet.data, self.team.path, found.cells, self.team.columns)

@@ -39,6 +39,8 @@ _OTHERS: Mapping[str, str] = {
 }
 _COPY_AGAIN = "Copy or download it again; if that doesn't help, open it in your spreadsheet program and save it again."
 _SAVE_AS = "Save it as an Excel Workbook (.xlsx) or as CSV, and pass that file."
+#: Number formats that every workbook has: General, and with decimals, separators, colours (ECMA-376, 18.8.30).
+_PLAIN_NUMBERS = frozenset((*range(5), *range(37, 41)))
 _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, LookupError, NotImplementedError)
 
 Facts = TypeVar("Facts")
@@ -110,12 +112,19 @@ class Package:
     @cached_property
     def formats(self) -> Mapping[str, NumberFormat]:
         """Index of a cell's style, as cells write it -> its number format, where that makes another text."""
-        part = self._part_of("styles")
-        if not part:
-            return {}
-        styles = _Styles()
-        walk(self._chunks(part), styles.start)
-        return styles.formats()
+        return self._styles.formats()
+
+    @property
+    def plain_styles(self) -> frozenset[str]:
+        """Indexes of the styles in which a number is shown as the number that it is."""
+        return frozenset(str(index) for index, number in enumerate(self._styles.of_cells) if number in _PLAIN_NUMBERS)
+
+    @cached_property
+    def _styles(self) -> _Styles:
+        styles, part = _Styles(), self._part_of("styles")
+        if part:
+            walk(self._chunks(part), styles.start)
+        return styles
 
     def relations(self, part: str) -> Mapping[str, Relation]:
         """What ``part`` names by id."""
