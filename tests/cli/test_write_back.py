@@ -234,7 +234,8 @@ def test_a_run_that_is_told_to_stop_while_it_writes_the_sheet_leaves_it_whole(
     before = path.read_bytes()
     stopped = replace(shell, program=("-c", _STOPPED))("run", "batch.csv", "--write-back", TIMES=str(times))
     assert "Traceback" not in stopped.stderr
-    assert stopped.returncode in ((0, 130) if times == 1 else (130,)), stopped.stderr
+    # The system may tell another thread of it, and then the sheet is written by the time that Python hears.
+    assert stopped.returncode in (0, 130), stopped.stderr
     assert path.read_bytes() == before or statuses(path) == {"a": "downloaded", "b": "downloaded"}
     assert shell("run", "batch.csv", "--write-back").returncode == 0
     assert statuses(path) == {"a": "downloaded", "b": "downloaded"}
