@@ -87,8 +87,6 @@ def show_sheet(sheet: Written) -> None:
 
 def _sheet_lines(sheet: Written) -> Iterable[str]:
     name, jobs = sheet.path.name, f"{sheet.jobs} job{'' if sheet.jobs == 1 else 's'}"
-    if sheet.cleared:
-        jobs += f" (and {sheet.cleared} row{'' if sheet.cleared == 1 else 's'} less with another's)"
     if sheet.put is None:
         yield f"Sheet {name}: nothing to write" if sheet.notes else f"Sheet {name} is up to date"
     elif sheet.put.reason:
@@ -96,6 +94,8 @@ def _sheet_lines(sheet: Written) -> Iterable[str]:
         yield "  The next run with --write-back puts them into the sheet itself; so does `dubbatch report`."
     else:
         yield f"Sheet {name}: the results of {jobs} are in it; as it was before: {sheet.put.backup}"
+    if sheet.cleared:
+        yield f"  {sheet.cleared} row{' has' if sheet.cleared == 1 else 's have'} lost results that were not their own"
     for note in sheet.notes:
         yield f"  {note}"
 

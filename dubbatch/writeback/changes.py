@@ -71,8 +71,8 @@ def changes(
     ``first_free(count, after, rows)`` is the first of so many free columns from ``after`` on, in the rows from first
     to last. ``computed``: row and column of cells that formulas of the team's compute, which stay as they are.
 
-    Results that stand in a row without that job are taken away: the row was copied, sorted away from under them, or asks
-    for other work by now.
+    Results that stand in a row without that job are taken away: the row was copied, sorted away from under them, or
+    asks for other work by now.
     """
     every = list(entries)
     places = _present(sheet.layout.titles)

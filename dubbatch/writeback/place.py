@@ -70,6 +70,7 @@ def put(path: Path, seen: bytes, write: Callable[[IO[bytes]], None], backups: Pa
             note = _put_away(beside, backups, moment)
             with replacing(beside) as part:
                 _write(part, write)
+            backups.mkdir(parents=True, exist_ok=True)
             _mark(beside, backups).write_text(_digest(beside), encoding="ascii")
         except OSError as error:
             raise _disk_error(beside, error) from error
@@ -148,7 +149,7 @@ def _look_alike(part: Path, path: Path) -> None:
 
 
 def _put_away(beside: Path, backups: Path, moment: str) -> str:
-    """Take an older sheet beside the team's away: it says less than the new one. What is not ours alone is kept, and told."""
+    """Take away an older sheet beside the team's, which says less than the new one. What is not ours alone is told."""
     if not beside.exists():
         return ""
     mark = _mark(beside, backups)

@@ -57,7 +57,7 @@ def free_column(
 
 
 def computed_cells(data: bytes, sheet: str, columns: Iterable[int]) -> frozenset[tuple[int, int]]:
-    """Row and column of the cells in ``columns`` that formulas of the sheet compute, those that an array fills included."""
+    """Row and column of the cells in ``columns`` that formulas of the sheet compute."""
     with Package(data) as package:
         return computed(package.part(_named(package, sheet).part), columns)
 

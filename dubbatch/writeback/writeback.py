@@ -107,7 +107,7 @@ def _missing(sheet: TeamSheet) -> Iterator[str]:
         rows = _named([f"row {row} ({job})" for job, row in sheet.edited])
         yield f"{rows}: asks for other work than what was planned; the next run sees to it"
     if sheet.gone:
-        yield f"{_named(sheet.gone)}: no longer in the sheet, or without a row that can be told from others"
+        yield f"{_named(sheet.gone)}: no longer in the sheet"
 
 
 def _named(names: tuple[str, ...] | list[str]) -> str:

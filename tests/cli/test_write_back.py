@@ -339,7 +339,8 @@ def test_rows_that_moved_and_changed_while_the_run_went_on_are_found_or_left_alo
     edited = "\n".join(["Our dubs,,,", f"{header},notes", *(f"{line},hm" for line in reversed(lines[1:])), "new,x,y,"])
     done = shell("run", path.name, "--write-back", MEANWHILE=f"open('batch.csv', 'w').write({edited!r})")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "a, b: edited or gone since they were planned, and left alone" in done.stdout
+    assert "row 5 (b): asks for other work than what was planned; the next run sees to it" in done.stdout
+    assert "a: no longer in the sheet" in done.stdout
     table = [*csv.reader(io.StringIO(path.read_text()))]
     assert [line[:4] for line in table] == [line.split(",") for line in edited.splitlines()]
     assert {line[0]: "".join(line[4:5]) for line in table[2:]} == {

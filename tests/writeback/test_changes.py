@@ -71,7 +71,7 @@ def test_only_what_differs_is_set_and_the_time_with_it() -> None:
 
 def test_a_row_that_says_it_all_is_left_alone_with_its_time() -> None:
     said = {"dub_status": "downloaded", "dub_output": "dubs/a.mp4", "dub_minutes": "2.5", "dub_updated": _THEN}
-    assert decided(sheet_with(*_OURS, texts={2: said}), entry()) == Changes({}, 0, {})
+    assert decided(sheet_with(*_OURS, texts={2: said}), entry()) == Changes({}, 0, 0, {})
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,14 @@ def test_what_was_said_once_is_not_said_again_and_nothing_of_theirs_is_touched(
     known = columns | {column: normal(str(title)) for column, title in new.items()}
     for cells in found.cells.values():
         assert all(known[column].startswith("dub_") for column in cells)
-    assert {*found.cells} <= {1, *(one.row for one in entries)}
+    # Results in rows of other jobs are taken away.
+    assert {*found.cells} <= {1, *(one.row for one in entries), *sheet.texts}
+    assert all(
+        value == ""
+        for row, cells in found.cells.items()
+        if row in {*sheet.texts} - {1, *(one.row for one in entries)}
+        for value in cells.values()
+    )
 
     after = applied(sheet, found.cells)
     assert decided(after, *entries, now="later").jobs == 0

@@ -26,7 +26,7 @@ _DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"
 def free(
     data: bytes, *, count: int = 5, after: int = 6, rows: tuple[int, int] = _ROWS, strays: tuple[int, ...] = ()
 ) -> int:
-    return free_column(data, "Jobs", count, after=after, rows=rows, strays=strays)
+    return free_column(data, "Jobs", count, after=after, rows=rows, strays=strays).column
 
 
 def related(kind: str, part: str, xml: str, *, sheet: str = "", more: Mapping[str, str] | None = None) -> bytes:

@@ -157,7 +157,8 @@ def test_a_row_that_asks_for_other_work_by_now_is_left_alone_and_told(desk: Desk
     rows[1][column] = value
     desk.write([header, *rows])
     written = desk.fill_in(manifest)
-    assert written.notes == ("ep2: edited or gone since they were planned, and left alone",)
+    told = "row 3 (ep2): asks for other work than what was planned; the next run sees to it"
+    assert written.notes == (("ep2: no longer in the sheet",) if column == 0 else (told,))
     assert written.jobs == 3
     assert desk.lines()[2] == _trimmed([*rows[1]])
     assert {*desk.by_id().values()} == {"downloaded", ""}
@@ -178,8 +179,27 @@ def test_rows_that_are_gone_are_told_and_new_ones_wait_for_their_run(desk: Desk)
     manifest = desk.run(*_IDS)
     desk.write([_HEADER, *_ROWS[2:], ["ep5", f"{_CDN}5.mp4", f"{_CDN}5.wav"]])
     written = desk.fill_in(manifest)
-    assert written.notes == ("ep1, ep2: edited or gone since they were planned, and left alone",)
+    assert written.notes == ("ep1, ep2: no longer in the sheet",)
     assert desk.by_id() == {"ep3": "downloaded", "ep4": "downloaded", "ep5": ""}
+
+
+def test_a_row_without_that_job_loses_results_that_are_not_its_own(desk: Desk) -> None:
+    """It was copied with them, or sorted away from under them: what stands beside a row must be about that row."""
+    desk.write([_HEADER, *_ROWS])
+    manifest = desk.run(*_IDS)
+    desk.fill_in(manifest)
+    header, *rows = desk.lines()
+    copied = [["zz9", *rows[0][1:]], ["", "a remark", *[""] * (len(header) - 2)]]
+    swapped = [
+        [*rows[1][: len(_HEADER)], *rows[2][len(_HEADER) :]],
+        [*rows[2][: len(_HEADER)], *rows[1][len(_HEADER) :]],
+    ]
+    desk.write([header, *copied, rows[0], *swapped, rows[3]])
+    written = desk.fill_in(manifest)
+    assert (written.jobs, written.cleared) == (2, 1)
+    assert desk.by_id() == {"zz9": "", "": ""} | dict.fromkeys(_IDS, "downloaded")
+    outputs = {line[0]: line[len(_HEADER) + 1] for line in desk.lines()[1:] if len(line) > len(_HEADER) + 1}
+    assert {job: path for job, path in outputs.items() if path} == {job: f"spring-dubs/{job}.mp4" for job in _IDS}
 
 
 def test_of_many_that_are_gone_some_are_named(table: Desk) -> None:
@@ -187,7 +207,7 @@ def test_of_many_that_are_gone_some_are_named(table: Desk) -> None:
     manifest = table.run()
     table.write([_HEADER, *_ROWS])
     (note,) = table.fill_in(manifest).notes
-    assert note == "j0, j1, j2, j3, j4 and 1,004 more: edited or gone since they were planned, and left alone"
+    assert note == "j0, j1, j2, j3, j4 and 1,004 more: no longer in the sheet"
 
 
 def test_ids_that_are_made_of_file_names_find_their_rows_too(desk: Desk) -> None:
@@ -393,5 +413,5 @@ def test_a_sheet_whose_header_is_gone_is_left_alone(desk: Desk) -> None:
     before = desk.path.read_bytes()
     written = desk.fill_in(manifest)
     assert written.put is None
-    assert written.notes == ("ep1, ep2, ep3, ep4: edited or gone since they were planned, and left alone",)
+    assert written.notes == ("ep1, ep2, ep3, ep4: no longer in the sheet",)
     assert desk.path.read_bytes() == before

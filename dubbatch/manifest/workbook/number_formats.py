@@ -17,6 +17,8 @@ from dubbatch.manifest.problems import Finding
 
 Kind = Literal["date", "time", "digits"]
 
+#: In a format's code, what is shown as it is, or not shown: texts, escaped characters, blanks, conditions, colours.
+_LITERAL = re.compile(r"\"[^\"]*\"|\\.|[_*].|\[[^\]]*\]")
 #: Excel keeps 15 digits of a number; what it was told beyond them is gone.
 _EXACT_MAX = 10**15
 #: 9999-12-31, the last day of the calendar.
@@ -113,6 +115,12 @@ class NumberFormat:
             pieces.append("".join(rest) or ("0" if literal == "0" else ""))
             del digits[len(digits) - len(rest) :]
         return sign + "".join(reversed(pieces)).strip(), None
+
+
+def is_plain(code: str) -> bool:
+    """Whether a number under the format ``code`` is shown as that number: not as a date, a share, or nothing."""
+    bare = _LITERAL.sub("", code).lower().replace("general", "0")
+    return bool(re.search(r"[0#?]", bare)) and not re.search(r"[ymdhse%@/]", bare)
 
 
 def number_format(number: int, codes: Mapping[int, str]) -> NumberFormat | None:

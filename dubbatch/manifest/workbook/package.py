@@ -16,7 +16,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import IO, Self, TypeVar
 
-from dubbatch.manifest.workbook.number_formats import NumberFormat, number_format
+from dubbatch.manifest.workbook.number_formats import NumberFormat, is_plain, number_format
 from dubbatch.manifest.workbook.ooxml import SAVE_AGAIN, Attributes, Unusable, attribute, is_true, walk
 
 #: Of all parts that are read, unpacked.
@@ -39,8 +39,8 @@ _OTHERS: Mapping[str, str] = {
 }
 _COPY_AGAIN = "Copy or download it again; if that doesn't help, open it in your spreadsheet program and save it again."
 _SAVE_AS = "Save it as an Excel Workbook (.xlsx) or as CSV, and pass that file."
-#: Number formats that every workbook has: General, and with decimals, separators, colours (ECMA-376, 18.8.30).
-_PLAIN_NUMBERS = frozenset((*range(5), *range(37, 41)))
+#: Number formats that every workbook has: General, and with decimals, separators, currency (ECMA-376, 18.8.30).
+_PLAIN_NUMBERS = frozenset((*range(9), *range(37, 45)))
 _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, LookupError, NotImplementedError)
 
 Facts = TypeVar("Facts")
@@ -117,7 +117,7 @@ class Package:
     @property
     def plain_styles(self) -> frozenset[str]:
         """Indexes of the styles in which a number is shown as the number that it is."""
-        return frozenset(str(index) for index, number in enumerate(self._styles.of_cells) if number in _PLAIN_NUMBERS)
+        return self._styles.plain()
 
     @cached_property
     def _styles(self) -> _Styles:
@@ -247,6 +247,11 @@ class _Styles:
             self.codes[_number(attributes.get("numFmtId", ""))] = attributes.get("formatCode", "")
         elif element == "xf" and self._group == "cellXfs":
             self.of_cells.append(_number(attributes.get("numFmtId", "")))
+
+    def plain(self) -> frozenset[str]:
+        """Indexes of the styles in which a number is shown as the number that it is."""
+        numbers = {n for n in self.of_cells if (is_plain(self.codes[n]) if n in self.codes else n in _PLAIN_NUMBERS)}
+        return frozenset(str(index) for index, number in enumerate(self.of_cells) if number in numbers)
 
     def formats(self) -> Mapping[str, NumberFormat]:
         made = {number: number_format(number, self.codes) for number in set(self.of_cells)}
