@@ -18,9 +18,9 @@ from dubbatch.writeback.rows import TeamSheet
 #: Names of our columns -> width in characters.
 COLUMNS: Mapping[str, float] = {
     "dub_status": 13,
-    "dub_output": 34,
-    "dub_error": 44,
-    "dub_minutes": 12,
+    "dub_output": 30,
+    "dub_error": 34,
+    "dub_minutes": 13,
     "dub_updated": 21,
 }
 #: A sentence, not a log.

@@ -16,10 +16,13 @@ import pytest
 from dubbatch.errors import BatchBusy, DiskError, LedgerError
 from dubbatch.events import Event, JobChanged, Sent
 from dubbatch.jobs import JobState
+from dubbatch.ledger.ledger import Ledger
+from dubbatch.moments import WRITE
 
 if TYPE_CHECKING:
     from tests.pipeline.conftest import Hook, Listen, Project
 
+REPORTS = ("report.csv", "report.json")
 #: Jobs that outlast every run here.
 LONG = 600.0
 
@@ -223,3 +226,51 @@ async def test_collect_that_an_error_ends_leaves_reports(project: Project, liste
         await project.collect(reports=(report,))
 
     assert states(json.loads(report.read_text(encoding="utf-8"))) == {"a": "downloaded"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_signals_while_the_books_are_closed_break_nothing_off(
+    project: Project, listen: Listen, number: signal.Signals
+) -> None:
+    """The reports of a large batch take seconds, and are worth them."""
+    project.write_jobs("a")
+
+    def interrupt(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == WRITE and arguments[1] == "finish_batch":
+            signal.raise_signal(number)
+            signal.raise_signal(number)
+
+    with listen(interrupt):
+        await project.run()
+    report = reported(project)
+
+    assert states(report) == {"a": "downloaded"}
+    assert report["finished_at"]
+
+
+async def test_a_collection_that_breaks_off_is_no_finished_batch(project: Project, listen: Listen) -> None:
+    """Its reports are half-way ones: the next run writes them anew, although it has nothing to send."""
+    project.write_jobs("a")
+    await project.run()
+    output = next(iter((project.folder / "batch-dubs").glob("*.mp4")))
+    output.unlink()
+
+    def break_off(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "os.rename" and "report." in str(arguments[1]):
+            raise OSError(errno.EIO, "the drive is gone")
+
+    with listen(break_off):
+        result = await project.collect(reports=tuple(project.folder / "batch-dubs" / name for name in REPORTS))
+    assert result.reports == ()
+    assert ended(project) == ""
+
+    await project.run()
+
+    assert states(reported(project)) == {"a": "downloaded"}
+    assert ended(project)
+
+
+def ended(project: Project) -> str:
+    with Ledger(project.ledger) as ledger:
+        batch = ledger.jobs.batch("batch")
+        return batch.finished_at if batch else "no batch"

@@ -58,7 +58,7 @@ def test_a_new_sheet_gets_five_columns_and_what_there_is_to_say() -> None:
         3: {3: "pending", 7: _NOW},
     }
     assert found.jobs == 2
-    assert found.widths == {3: 13, 4: 34, 5: 44, 6: 12, 7: 21}
+    assert found.widths == {3: 13, 4: 30, 5: 34, 6: 13, 7: 21}
 
 
 def test_only_what_differs_is_set_and_the_time_with_it() -> None:
@@ -105,7 +105,7 @@ def test_missing_columns_are_added_beside_those_that_are_there() -> None:
     found = decided(sheet_with("dub_minutes", "Dub Status"), entry(), first=9)
     assert found.cells[1] == {9: "dub_output", 10: "dub_error", 11: "dub_updated"}
     assert found.cells[2] == {3: "downloaded", 9: "dubs/a.mp4", 2: 2.5, 11: _NOW}
-    assert found.widths == {9: 34, 10: 44, 11: 21}
+    assert found.widths == {9: 30, 10: 34, 11: 21}
 
 
 @pytest.mark.parametrize("second", ["dub_status", "Dub Status"])
