@@ -11,6 +11,7 @@ from dubbatch.identity import references
 from dubbatch.jobs import Attempt, Job, JobRecord, JobState, Media, Output, OutputVerdict
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
+from dubbatch.report.file import write_reports
 
 BATCH = "spring"
 NOW = 1_800_000_000.0
@@ -124,3 +125,9 @@ class Story:
         """A job from its send to its file."""
         self.end(self.accept(job_id), JobState.COMPLETED)
         self.shelve(job_id, self.output_dir.joinpath(name or f"{job_id}.mp4"), **more)  # type: ignore[arg-type]
+
+
+def write_report(path: Path, ledger: Ledger, batch: str, *, delimiter: str = ",", finished_at: str = "") -> None:
+    """One report. Raises the DiskError that a run would tell."""
+    for error in write_reports([path], ledger, batch, delimiter=delimiter, finished_at=finished_at).values():
+        raise error

@@ -82,19 +82,18 @@ def write_reports(
     finally:
         for writer in writers.values():
             writer.close()
-    for path in filter(lambda _: is_wanted(), books):
+    return failed | (_write_books(books, ledger, known) if books and is_wanted() else {})
+
+
+def _write_books(paths: Sequence[Path], ledger: Ledger, batch: BatchRow) -> dict[Path, DiskError]:
+    failed = {}
+    for path in paths:
+        minutes, removed = Minutes.of(ledger, batch.name), ledger.jobs.removed(batch.name)
         try:
-            minutes, removed = Minutes.of(ledger, batch), ledger.jobs.removed(batch)
-            write_workbook(path, known, report_rows(ledger, batch), minutes=minutes, removed=removed)
+            write_workbook(path, batch, report_rows(ledger, batch.name), minutes=minutes, removed=removed)
         except DiskError as error:
             failed[path] = error
     return failed
-
-
-def write_report(path: Path, ledger: Ledger, batch: str, *, delimiter: str = ",", finished_at: str = "") -> None:
-    """As :func:`write_reports`, of one. Raises DiskError, too."""
-    for error in write_reports([path], ledger, batch, delimiter=delimiter, finished_at=finished_at).values():
-        raise error
 
 
 def _writer(path: Path, ledger: Ledger, batch: BatchRow, delimiter: str) -> ReportWriter:

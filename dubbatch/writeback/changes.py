@@ -7,8 +7,9 @@ is not written at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from dubbatch.manifest.columns import normal
@@ -75,45 +76,74 @@ def changes(
     asks for other work by now.
     """
     every = list(entries)
-    places = _present(sheet.layout.titles)
-    there = {name: sheet.layout.titles[column] for name, column in places.items()}
-    titles = {entry.language: [*_titles(entry.language)] for entry in every}
-    # Two ways to write a language are one column.
-    new = {normal(title): title for group in titles.values() for title in group if normal(title) not in places}
+    columns = _Columns(sheet.layout.titles, dict.fromkeys(entry.language for entry in every))
     cells: dict[int, dict[int, Value]] = {}
     widths: dict[int, float] = {}
-    if new:
+    if columns.new:
         rows = sheet.layout.header, max(entry.row for entry in every)
-        first = first_free(len(new), len(sheet.layout.titles), rows)
-        for column, (name, title) in enumerate(new.items(), first):
-            places[name] = column
+        first = first_free(len(columns.new), len(sheet.layout.titles), rows)
+        for column, (name, title) in enumerate(columns.new.items(), first):
+            columns.places[name] = column
             cells.setdefault(sheet.layout.header, {})[column] = title
             widths[column] = next(width for start, width in COLUMNS.items() if title.startswith(start))
-    names = {language: [*map(normal, group)] for language, group in titles.items()}
     changed = 0
-    said: set[tuple[int, str]] = set()
+    said: set[tuple[int, int]] = {*computed}
     for entry in every:
+        *ours, last = (columns.places[name] for name in columns.names[entry.language])
         texts = sheet.texts.get(entry.row, {})
-        *columns, last = names[entry.language]
-        wanted = zip(columns, entry.results, strict=True)
-        said.update((entry.row, name) for name in names[entry.language])
+        wanted = zip(ours, entry.results, strict=True)
         different = {
-            places[name]: value
-            for name, value in wanted
-            if not _is_same(texts.get(there.get(name, ""), ""), value) and (entry.row, places[name]) not in computed
+            column: value
+            for column, value in wanted
+            if not _is_same(texts.get(columns.titles.get(column, ""), ""), value)
+            and (entry.row, column) not in computed
         }
+        said.update((entry.row, column) for column in (*ours, last))
         if different:
             changed += 1
-            cells.setdefault(entry.row, {}).update(different | {places[last]: updated})
+            cells.setdefault(entry.row, {}).update(different | {last: updated})
+    cleared = _clear(sheet, columns, said, cells)
+    return Changes(cells, changed, cleared, widths)
+
+
+class _Columns:
+    """Where the columns of a sheet are, and those that results in some languages need."""
+
+    def __init__(self, titles: Sequence[str], languages: Iterable[str]) -> None:
+        #: Header, as headers are compared -> its column; of two with one header, the first.
+        self.places: dict[str, int] = {}
+        for column, title in enumerate(titles):
+            self.places.setdefault(normal(title), column)
+        #: Column -> its title, as the sheet has it.
+        self.titles = {column: titles[column] for column in self.places.values()}
+        needed = {language: [*_titles(language)] for language in languages}
+        #: Language -> the headers of its columns, as headers are compared.
+        self.names = {language: [*map(normal, group)] for language, group in needed.items()}
+        # Two ways to write a language are one column.
+        every = chain.from_iterable(needed.values())
+        #: Headers that the sheet has not, as they are compared -> as they are to be written.
+        self.new = {normal(title): title for title in every if normal(title) not in self.places}
+
+    @property
+    def results(self) -> list[int]:
+        """Columns that results stand in."""
+        return [column for name, column in self.places.items() if _is_result(name)]
+
+
+def _clear(
+    sheet: TeamSheet, columns: _Columns, said: Collection[tuple[int, int]], cells: dict[int, dict[int, Value]]
+) -> int:
+    """Empty the cells with results of no job that has its row there; how many rows are about it."""
+    titles = [(column, columns.titles[column]) for column in columns.results if column in columns.titles]
     stale = {
-        (row, name)
+        (row, column)
         for row, texts in sheet.texts.items()
-        for name, title in there.items()
-        if _is_result(name) and texts.get(title) and (row, name) not in said and (row, places[name]) not in computed
+        for column, title in titles
+        if texts.get(title) and (row, column) not in said
     }
-    for row, name in stale:
-        cells.setdefault(row, {})[places[name]] = ""
-    return Changes(cells, changed, len({row for row, _ in stale}), widths)
+    for row, column in stale:
+        cells.setdefault(row, {})[column] = ""
+    return len({row for row, _ in stale})
 
 
 def sentence(text: str) -> str:
@@ -122,17 +152,9 @@ def sentence(text: str) -> str:
     return line if len(line) <= _TEXT_MAX else f"{line[: _TEXT_MAX - 1]}…"
 
 
-def _present(titles: Iterable[str]) -> dict[str, int]:
-    """Header, as headers are compared -> its column; of two with one header, the first."""
-    places: dict[str, int] = {}
-    for column, title in enumerate(titles):
-        places.setdefault(normal(title), column)
-    return places
-
-
-def our_columns(titles: Iterable[str]) -> list[int]:
+def our_columns(titles: Sequence[str]) -> list[int]:
     """Those of the columns that results stand in."""
-    return [column for name, column in _present(titles).items() if _is_result(name)]
+    return _Columns(titles, ()).results
 
 
 def _is_result(name: str) -> bool:

@@ -19,8 +19,8 @@ from dubbatch.errors import DiskError
 from dubbatch.jobs import JobState
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
-from dubbatch.report.file import write_report
 from dubbatch.sandbox.server import Sandbox
+from tests.story import write_report
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell

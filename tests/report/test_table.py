@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from dubbatch.errors import DiskError, UsageError
 from dubbatch.jobs import JobState, Media
 from dubbatch.ledger.ledger import Ledger
-from dubbatch.report.file import check_suffix, write_report, write_reports
+from dubbatch.report.file import check_suffix, write_reports
 from dubbatch.report.rows import FIELDS, ReportRow
 from dubbatch.report.table import csv_report
+from tests.story import write_report
 
 BATCH = "spring"
 

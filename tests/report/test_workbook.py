@@ -24,12 +24,12 @@ from dubbatch.errors import DiskError
 from dubbatch.jobs import JobState
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
-from dubbatch.report.file import write_report
 from dubbatch.report.place import clear_leftovers
 from dubbatch.report.rows import FIELDS, Minutes, ReportRow
 from dubbatch.report.workbook import write_workbook
 from dubbatch.report.workbook.cells import CELL_MAX, cell_text
 from dubbatch.report.workbook.jobs import Limits
+from tests.story import write_report
 
 BATCH = "spring"
 MINUTES = Minutes(bought=61.25, estimated=40.1, actual=39.88)
