@@ -72,8 +72,8 @@ def changes(
     ``first_free(count, after, rows)`` is the first of so many free columns from ``after`` on, in the rows from first
     to last. ``computed``: row and column of cells that formulas of the team's compute, which stay as they are.
 
-    Results that stand in a row without that job are taken away: the row was copied, sorted away from under them, or
-    asks for other work by now.
+    Results of another job are taken away from a row that asks for work: it was copied with them, sorted away from under
+    them, or asks for other work by now. What stands in other rows, such as sums, is the team's.
     """
     every = list(entries)
     columns = _Columns(sheet.layout.titles, dict.fromkeys(entry.language for entry in every))
@@ -102,7 +102,8 @@ def changes(
         if different:
             changed += 1
             cells.setdefault(entry.row, {}).update(different | {last: updated})
-    cleared = _clear(sheet, columns, said, cells)
+    asking = sheet.asking | {entry.row for entry in every}
+    cleared = _clear(sheet, columns, asking, said, cells)
     return Changes(cells, changed, cleared, widths)
 
 
@@ -131,15 +132,19 @@ class _Columns:
 
 
 def _clear(
-    sheet: TeamSheet, columns: _Columns, said: Collection[tuple[int, int]], cells: dict[int, dict[int, Value]]
+    sheet: TeamSheet,
+    columns: _Columns,
+    rows: Collection[int],
+    said: Collection[tuple[int, int]],
+    cells: dict[int, dict[int, Value]],
 ) -> int:
-    """Empty the cells with results of no job that has its row there; how many rows are about it."""
+    """Empty the cells of ``rows`` with results of no job that is there; how many rows are about it."""
     titles = [(column, columns.titles[column]) for column in columns.results if column in columns.titles]
     stale = {
         (row, column)
         for row, texts in sheet.texts.items()
         for column, title in titles
-        if texts.get(title) and (row, column) not in said
+        if row in rows and texts.get(title) and (row, column) not in said
     }
     for row, column in stale:
         cells.setdefault(row, {})[column] = ""

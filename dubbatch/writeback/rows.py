@@ -48,6 +48,8 @@ class TeamSheet:
     layout: Layout
     #: The row of each job that the sheet asks for; None: as the ledger has them.
     rows: Mapping[str, int] | None
+    #: Rows that ask for work, known or not.
+    asking: frozenset[int]
     #: Row -> title of ours, as the sheet has it -> its text there; empty cells are left out.
     texts: Mapping[int, Mapping[str, str]]
     #: Whether a row may have a dub a language.
@@ -62,6 +64,7 @@ def read_sheet(team: TeamFile, ledger: Ledger, batch: str) -> TeamSheet:
     data = read_bytes(team.path)
     seen = _Seen()
     rows: Mapping[str, int] | None = None
+    asking: frozenset[int] = frozenset()
     edited: list[tuple[str, int]] = []
     gone: list[str] = []
     if hashlib.sha256(data).hexdigest() == team.digest:
@@ -71,10 +74,11 @@ def read_sheet(team: TeamFile, ledger: Ledger, batch: str) -> TeamSheet:
     else:
         manifest = team.load(data, seen)
         layout = manifest.layout
+        asking = frozenset(job.place.row or 0 for job in manifest.jobs)
         rows, edited, gone = _matched({job.id: job for job in manifest.jobs}, ledger.jobs.standings(batch))
     layout = layout or Layout("", 1, (), set())
     is_matrix = any(meaning_of(title, team.columns).startswith(("audio:", "languages")) for title in layout.titles)
-    return TeamSheet(data, layout, rows, seen.texts, is_matrix, tuple(edited), tuple(gone))
+    return TeamSheet(data, layout, rows, asking, seen.texts, is_matrix, tuple(edited), tuple(gone))
 
 
 def _matched(

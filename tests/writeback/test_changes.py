@@ -21,7 +21,8 @@ _LANGUAGES = ("", "de", "pt-BR", "zh-Hant-TW", "pt-br")
 
 def sheet_with(*titles: str, texts: dict[int, dict[str, str]] | None = None, header: int = 1) -> TeamSheet:
     layout = Layout("", header, ("video", "audio", *titles), set())
-    return TeamSheet(b"", layout, None, texts or {}, is_matrix=False)
+    texts = texts or {}
+    return TeamSheet(b"", layout, None, frozenset(texts), texts, is_matrix=False)
 
 
 def entry(row: int = 2, language: str = "", **more: object) -> Entry:

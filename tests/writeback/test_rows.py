@@ -189,7 +189,7 @@ def test_a_row_without_that_job_loses_results_that_are_not_its_own(desk: Desk) -
     manifest = desk.run(*_IDS)
     desk.fill_in(manifest)
     header, *rows = desk.lines()
-    copied = [["zz9", *rows[0][1:]], ["", "a remark", *[""] * (len(header) - 2)]]
+    copied = [["zz9", *rows[0][1:]], ["", "", "", "in all", "4 are done"]]
     swapped = [
         [*rows[1][: len(_HEADER)], *rows[2][len(_HEADER) :]],
         [*rows[2][: len(_HEADER)], *rows[1][len(_HEADER) :]],
@@ -197,7 +197,7 @@ def test_a_row_without_that_job_loses_results_that_are_not_its_own(desk: Desk) -
     desk.write([header, *copied, rows[0], *swapped, rows[3]])
     written = desk.fill_in(manifest)
     assert (written.jobs, written.cleared) == (2, 1)
-    assert desk.by_id() == {"zz9": "", "": ""} | dict.fromkeys(_IDS, "downloaded")
+    assert desk.by_id() == {"zz9": "", "": "4 are done"} | dict.fromkeys(_IDS, "downloaded")
     outputs = {line[0]: line[len(_HEADER) + 1] for line in desk.lines()[1:] if len(line) > len(_HEADER) + 1}
     assert {job: path for job, path in outputs.items() if path} == {job: f"spring-dubs/{job}.mp4" for job in _IDS}
 
