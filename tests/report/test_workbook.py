@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import re
@@ -457,3 +458,19 @@ def test_libreoffice_opens_it_and_follows_its_links(tmp_path: Path) -> None:
     assert 'xlink:href="dubs/ja/100%25%20%231.mp4"' in read
     assert "table:formula" not in read
     assert "=cmd|" in read
+
+
+def test_a_workbook_that_fails_at_its_end_leaves_nothing_that_complains_later(tmp_path: Path) -> None:
+    """XlsxWriter drops its zip open, and Python closes what is dropped in any order."""
+
+    def rows() -> Iterator[ReportRow]:
+        yield row_with("a")
+        for folder in tmp_path.glob(".r.xlsx.*.part"):
+            shutil.rmtree(folder)
+
+    for _ in range(5):
+        with pytest.raises((DiskError, FileNotFoundError)):
+            write(tmp_path / "r.xlsx", rows())
+    gc.collect()
+
+    assert list(tmp_path.iterdir()) == []

@@ -48,6 +48,17 @@ def write_workbook(
         part.write_bytes(buffer.getbuffer())
 
 
+class _Buffer(io.BytesIO):
+    """Stays open for as long as anybody has it.
+
+    XlsxWriter leaves its zip open where something failed. Both are dropped in any order then, and a zip whose file is
+    closed before it complains where nobody can catch it.
+    """
+
+    def close(self) -> None:
+        """Memory has nothing to close."""
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, io.BytesIO]]:
     """A new workbook, and where its bytes are once it is closed."""
@@ -56,7 +67,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, io.BytesIO]]:
 
     # Zipped, 100,000 rows are a few megabytes. A zip on a full disk would be written to once more when Python
     # drops it, and complain where nobody can catch it.
-    buffer = io.BytesIO()
+    buffer = _Buffer()
     # Not zipped they are hundreds: they lie beside the report, under a name that the next run clears away.
     with TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as folder:
         book = xlsxwriter.Workbook(buffer, {"constant_memory": True, "tmpdir": folder})
