@@ -20,6 +20,7 @@ from dubbatch.manifest import Manifest, Origin
 from dubbatch.manifest.cells import Layout, Record
 from dubbatch.manifest.columns import OURS, meaning_of, normal
 from dubbatch.manifest.sources import read_bytes, source_of
+from dubbatch.manifest.workbook.source import WorkbookSource, column_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ def read_sheet(team: TeamFile, ledger: Ledger, batch: str) -> TeamSheet:
     gone: list[str] = []
     if hashlib.sha256(data).hexdigest() == team.digest:
         layout = team.layout
-        if layout and any(normal(title).startswith(OURS) for title in layout.titles):
-            seen.walk(data, team)
+        if layout:
+            seen.walk(data, team, layout)
     else:
         manifest = team.load(data, seen)
         layout = manifest.layout
@@ -123,7 +124,18 @@ class _Seen:
             if is_ours and record.place.row is not None:
                 self.texts.setdefault(record.place.row, {})[title] = cell.text
 
-    def walk(self, data: bytes, team: TeamFile) -> None:
-        """Look at the records of a table whose rows are known; what they mean is known, too."""
-        for record in source_of(team.origin).content(data, team.origin, team.columns).records:
+    def walk(self, data: bytes, team: TeamFile, layout: Layout) -> None:
+        """Look at a table whose rows are known: what they mean is known, too."""
+        ours = {column: title for column, title in enumerate(layout.titles) if normal(title).startswith(OURS)}
+        # Of two with one title the first counts.
+        ours = {column: title for column, title in ours.items() if layout.titles.index(title) == column}
+        source = source_of(team.origin)
+        if not ours:
+            return
+        if isinstance(source, WorkbookSource):
+            for row, texts in column_texts(data, layout.sheet, ours):
+                if texts and row > layout.header:
+                    self.texts[row] = {ours[column]: text for column, text in texts.items()}
+            return
+        for record in source.content(data, team.origin, team.columns).records:
             self(record)

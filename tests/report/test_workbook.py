@@ -30,6 +30,7 @@ from dubbatch.report.rows import FIELDS, Minutes, ReportRow
 from dubbatch.report.workbook import write_workbook
 from dubbatch.report.workbook.cells import CELL_MAX, cell_text
 from dubbatch.report.workbook.jobs import Limits
+from dubbatch.report.workbook.writer import Buffer
 from tests.story import write_report
 
 BATCH = "spring"
@@ -460,17 +461,16 @@ def test_libreoffice_opens_it_and_follows_its_links(tmp_path: Path) -> None:
     assert "=cmd|" in read
 
 
-def test_a_workbook_that_fails_at_its_end_leaves_nothing_that_complains_later(tmp_path: Path) -> None:
-    """XlsxWriter drops its zip open, and Python closes what is dropped in any order."""
-
-    def rows() -> Iterator[ReportRow]:
-        yield row_with("a")
-        for folder in tmp_path.glob(".r.xlsx.*.part"):
-            shutil.rmtree(folder)
-
-    for _ in range(5):
-        with pytest.raises((DiskError, FileNotFoundError)):
-            write(tmp_path / "r.xlsx", rows())
+def test_a_zip_that_was_given_up_does_not_complain_when_it_is_dropped() -> None:
+    """XlsxWriter leaves its own open where something failed, and Python closes what is dropped in any order."""
+    for _ in range(20):
+        buffer = Buffer()
+        book = zipfile.ZipFile(buffer, "w")
+        book.writestr("a", "b")
+        ring: list[object] = [buffer, book]
+        ring.append(ring)
+        del buffer, book, ring
+    # What complains now fails the test: pytest takes warnings for errors.
     gc.collect()
 
-    assert list(tmp_path.iterdir()) == []
+    assert not Buffer().closed

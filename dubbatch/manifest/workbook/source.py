@@ -7,7 +7,7 @@ from one walk over the sheet's XML, which also makes sure before that the sheet 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -22,6 +22,7 @@ from dubbatch.manifest.cells import Content, Head, Origin
 from dubbatch.manifest.lines import Line
 from dubbatch.manifest.problems import Problem, shown
 from dubbatch.manifest.table import LINES_LOOKED_AT, Grid, best_header, column_letters, is_complete, read_table
+from dubbatch.manifest.workbook.number_formats import number_text
 from dubbatch.manifest.workbook.ooxml import SAVE_AGAIN, Unusable
 from dubbatch.manifest.workbook.package import Package, Sheet
 from dubbatch.manifest.workbook.sheet_lines import SheetLines, check_merges, filled
@@ -70,6 +71,25 @@ def open_table(data: bytes, origin: Origin, columns: Mapping[str, str]) -> tuple
         if not found:
             raise Unusable("is empty", _NO_ROWS)
         return found[0], found[1:]
+
+
+def column_texts(data: bytes, sheet: str, columns: Collection[int]) -> Iterator[tuple[int, dict[int, str]]]:
+    """Row and texts, by column, of some columns of a sheet that was read before; empty cells are left out.
+
+    The bytes have been walked and bounded then, so nothing but the values is read. Raises Unusable.
+    """
+    try:
+        cells = load_workbook(io.BytesIO(data)).get_sheet_by_name(sheet)
+    except CalamineError as error:
+        raise Unusable(f"is damaged ({shown(str(error))})", SAVE_AGAIN) from error
+    margin = cells.start[1] if cells.start else 0
+    for number, row in enumerate(cells.iter_rows(), 1):
+        there = ((column, row[column - margin]) for column in columns if 0 <= column - margin < len(row))
+        yield number, {column: _plain(value) for column, value in there if value != ""}
+
+
+def _plain(value: object) -> str:
+    return number_text(value)[0] if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def write_workbook(
         part.write_bytes(buffer.getbuffer())
 
 
-class _Buffer(io.BytesIO):
+class Buffer(io.BytesIO):
     """Stays open for as long as anybody has it.
 
     XlsxWriter leaves its zip open where something failed. Both are dropped in any order then, and a zip whose file is
@@ -67,7 +67,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, io.BytesIO]]:
 
     # Zipped, 100,000 rows are a few megabytes. A zip on a full disk would be written to once more when Python
     # drops it, and complain where nobody can catch it.
-    buffer = _Buffer()
+    buffer = Buffer()
     # Not zipped they are hundreds: they lie beside the report, under a name that the next run clears away.
     with TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as folder:
         book = xlsxwriter.Workbook(buffer, {"constant_memory": True, "tmpdir": folder})
