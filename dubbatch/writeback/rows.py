@@ -40,6 +40,11 @@ class TeamFile:
     def path(self) -> Path:
         return self.origin.path
 
+    @property
+    def is_workbook(self) -> bool:
+        """Else it is a table of text."""
+        return isinstance(source_of(self.origin), WorkbookSource)
+
 
 @dataclass(frozen=True, slots=True)
 class TeamSheet:
@@ -129,13 +134,12 @@ class _Seen:
         ours = {column: title for column, title in enumerate(layout.titles) if normal(title).startswith(OURS)}
         # Of two with one title the first counts.
         ours = {column: title for column, title in ours.items() if layout.titles.index(title) == column}
-        source = source_of(team.origin)
         if not ours:
             return
-        if isinstance(source, WorkbookSource):
+        if team.is_workbook:
             for row, texts in column_texts(data, layout.sheet, ours):
                 if texts and row > layout.header:
                     self.texts[row] = {ours[column]: text for column, text in texts.items()}
             return
-        for record in source.content(data, team.origin, team.columns).records:
+        for record in source_of(team.origin).content(data, team.origin, team.columns).records:
             self(record)

@@ -63,7 +63,7 @@ def write_back(team: TeamFile, ledger: Ledger, batch: str, backups: Path, now: d
     """
     try:
         sheet = read_sheet(team, ledger, batch)
-        kind: _Workbook | _Table = _Workbook(sheet) if _is_workbook(team) else _Table(sheet, team)
+        kind: _Workbook | _Table = _Workbook(sheet) if team.is_workbook else _Table(sheet, team)
         entries = list(_entries(sheet, team, ledger, batch, kind.said))
         updated = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         found = changes(sheet, entries, updated, kind.first_free, kind.computed())
@@ -77,10 +77,6 @@ def write_back(team: TeamFile, ledger: Ledger, batch: str, backups: Path, now: d
         raise DiskError(f"the sheet can't be written to: {error.message}", hint=error.hint) from error
     notes = (*_missing(sheet), *kind.left, *([done.note] if done.note else []))
     return Written(team.path, found.jobs, found.cleared, done, notes)
-
-
-def _is_workbook(team: TeamFile) -> bool:
-    return isinstance(SOURCES.get(team.path.suffix.lower()), WorkbookSource)
 
 
 def _entries(
