@@ -5,24 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dubbatch.budget import Budget
 from dubbatch.errors import DiskError, ManifestError
 from dubbatch.events import BatchStarted, EventHook, Level, Notice
 from dubbatch.jobs import LIVE, JobState
-from dubbatch.ledger.attempts import Lengths
+from dubbatch.ledger.attempts import NOTHING, Bought, Lengths
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.ledger.lock import is_locked
 from dubbatch.manifest import Manifest
+from dubbatch.outlook import usual_s
 from dubbatch.plan import Planned
 from dubbatch.planner import Plan
+from dubbatch.report.causes import Cause as Trouble
+from dubbatch.report.causes import Causes, Urgency
 from dubbatch.report.file import is_there, write_reports
 from dubbatch.report.place import check_place, clear_leftovers
+from dubbatch.report.rows import report_rows
 from dubbatch.stop import Cause, Stop, StopReason
 from dubbatch.tracker.shelf import check_writable
 from dubbatch.writeback.rows import TeamFile
@@ -77,11 +83,41 @@ class RunResult:
     lengths: Lengths = _NO_LENGTHS
     #: What became of the team's sheet; None: it was not to be written.
     sheet: Written | None = None
+    #: Jobs that were downloaded before this run.
+    done_before: int = 0
+    #: What this run's own sends have bought, and what the batch has in all, in seconds of media.
+    bought: Bought = NOTHING
+    bought_in_all_s: float = 0.0
+    #: What keeps jobs from being done, the most urgent first.
+    troubles: tuple[Trouble, ...] = ()
 
 
-def tell_start(batch: str, counts: Mapping[JobState, int], hook: EventHook) -> None:
-    states = tuple(sorted(counts.items()))
-    hook(BatchStarted(batch, sum(counts.values()), counts.get(JobState.PENDING, 0), states))
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where a run began: what was done already, and when, in seconds since the epoch."""
+
+    done: int
+    at_s: float
+
+
+def start_of(batch: str, ledger: Ledger, *, limit: int | None = None, selected_only: bool = False) -> BatchStarted:
+    """Where the jobs stand as a run begins. ``limit``: it sends no more than so many."""
+    counts = ledger.jobs.counts(batch, selected_only=selected_only)
+    lengths = ledger.jobs.lengths(batch, selected_only=selected_only)
+    pending = counts.get(JobState.PENDING, 0)
+    return BatchStarted(
+        batch,
+        sum(counts.values()),
+        pending if limit is None else min(pending, limit),
+        tuple(sorted(counts.items())),
+        tuple(sorted(lengths.items())),
+        usual_s(ledger, sum(lengths.values()) / max(1, sum(counts.values()))),
+    )
+
+
+def beginning_of(started: BatchStarted) -> Beginning:
+    """The beginning of a run, which is now."""
+    return Beginning(dict(started.counts).get(JobState.DOWNLOADED, 0), time.time())
 
 
 def row_of(batch: Batch) -> BatchRow:
@@ -113,7 +149,14 @@ def check_places(batch: Batch, ledger: Ledger) -> None:
 
 
 def finish(
-    name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledger, stop: Stop, *, delimiter: str
+    name: str,
+    output_dir: Path,
+    reports: tuple[Path, ...],
+    ledger: Ledger,
+    stop: Stop,
+    beginning: Beginning,
+    *,
+    delimiter: str,
 ) -> RunResult:
     """Close the books of this run: the reports, and then its end.
 
@@ -131,7 +174,7 @@ def finish(
     if not failed:
         ledger.jobs.finish_batch(name, now)
     written = tuple(path for path in reports if path not in failed)
-    return result_of(name, output_dir, written, ledger, stop)
+    return result_of(name, output_dir, written, ledger, stop, beginning)
 
 
 def backups_folder(ledger: Path) -> Path:
@@ -169,11 +212,36 @@ def _clear_fetched(folder: Path) -> None:
         folder.parent.rmdir()
 
 
-def result_of(name: str, output_dir: Path, reports: tuple[Path, ...], ledger: Ledger, stop: Stop) -> RunResult:
-    """Where the batch stands now."""
+def result_of(
+    name: str,
+    output_dir: Path,
+    reports: tuple[Path, ...],
+    ledger: Ledger,
+    stop: Stop,
+    beginning: Beginning | None = None,
+) -> RunResult:
+    """Where the batch stands now. ``beginning``: of this run; None: there was nothing to do for it."""
     counts = ledger.jobs.counts(name, selected_only=True)
-    removed = tuple(ledger.jobs.removed(name))
-    return RunResult(name, counts, tuple(stop.reasons), output_dir, reports, removed, ledger.attempts.lengths(name))
+    return RunResult(
+        name,
+        counts,
+        tuple(stop.reasons),
+        output_dir,
+        reports,
+        tuple(ledger.jobs.removed(name)),
+        ledger.attempts.lengths(name),
+        done_before=beginning.done if beginning else counts.get(JobState.DOWNLOADED, 0),
+        bought=ledger.attempts.bought_since(name, beginning.at_s) if beginning else NOTHING,
+        bought_in_all_s=Budget((), ledger, name).spent_s(),
+        troubles=tuple(troubles(name, ledger)),
+    )
+
+
+def troubles(name: str, ledger: Ledger) -> Iterator[Trouble]:
+    """What keeps the batch's jobs from being done, by cause, the most urgent first."""
+    causes = Causes.of(report_rows(ledger, name, troubled_only=True))
+    for urgency in (Urgency.PERSON, Urgency.WAITS):
+        yield from causes.ranked(urgency)
 
 
 def is_finished(batch: Batch, ledger: Ledger, delimiter: str) -> bool:

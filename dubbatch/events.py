@@ -23,6 +23,10 @@ class BatchStarted:
     jobs: int
     to_send: int
     counts: tuple[tuple[JobState, int], ...]
+    #: Seconds of media of the jobs in each state, as far as they are known.
+    lengths: tuple[tuple[JobState, float], ...] = ()
+    #: What this account's latest jobs took at the service, in seconds; None: there were none.
+    usual_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class JobChanged:
     after: JobState
     detail: str = ""
     hint: str = ""
+    #: Seconds of the longer of video and audio; None: not known.
+    length_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +75,14 @@ class Transferred:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many places and permits are in use right now."""
+    """How many slots are in use right now, and how many permits there are: so many in each window."""
 
     batch: str
     slots_used: int
     slots: int
     waiting_s: float = 0.0
+    permits: int = 0
+    window_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def outlook(plan: Plan, batch: str, ledger: Ledger, settings: Settings) -> Outlo
     """In the ledger's thread: what a run of ``plan`` would do under these settings."""
     budget = Budget(settings.caps, ledger, batch, [row.record for row in plan.rows] if settings.caps else ())
     choice = choose(plan.chosen, limit=settings.limit, tally=budget.tally() if budget.has_caps else None)
-    history = _history(ledger)
+    history = history_of(ledger)
     pace = Pace(
         settings.rate_limit,
         settings.rate_window_s,
@@ -45,7 +45,14 @@ def outlook(plan: Plan, batch: str, ledger: Ledger, settings: Settings) -> Outlo
     return Outlook(plan.chosen, choice, totals(plan.chosen, choice, pace), bought_minutes, bool(history))
 
 
-def _history(ledger: Ledger) -> list[tuple[float, float | None]]:
+def usual_s(ledger: Ledger, length_s: float) -> float | None:
+    """How long a job of such media takes at this account, in seconds; None: it had none yet."""
+    history = history_of(ledger)
+    return usual(history).of(length_s, length_s) if history else None
+
+
+def history_of(ledger: Ledger) -> list[tuple[float, float | None]]:
+    """What the account's latest jobs took: (seconds at the service, seconds of media if known)."""
     times = (
         (epoch_s(started), epoch_s(finished), length_s) for started, finished, length_s in ledger.account.history()
     )

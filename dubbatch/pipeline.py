@@ -19,7 +19,9 @@ from dubbatch.api.client import ChamelaionClient
 from dubbatch.asking import Asking
 from dubbatch.batch import (
     Batch,
+    Beginning,
     RunResult,
+    beginning_of,
     check_places,
     count_missing,
     fetch_again,
@@ -32,7 +34,7 @@ from dubbatch.batch import (
     notice_missing,
     result_of,
     row_of,
-    tell_start,
+    start_of,
 )
 from dubbatch.budget import Budget
 from dubbatch.ending import reported, see_through, stop_in_time, undisturbed
@@ -176,19 +178,22 @@ async def _look_in(
     # Open again until its reports say what comes of this.
     await thread(ledger.jobs.finish_batch, batch.name, "")
     await thread(fetch_again, ledger, batch.name)
-    tell_start(batch.name, ledger.jobs.counts(batch.name), heard)
+    started = await thread(start_of, batch.name, ledger)
+    beginning = beginning_of(started)
+    heard(started)
     async with open_run(batch.name, folder, service, settings, thread, heard, stop) as run:
         await see_through(run, _collect(run), reports, heard)
-    return await undisturbed(stop, _close(batch.name, folder, reports, team, thread, stop, settings))
+    return await undisturbed(stop, _close(batch.name, folder, reports, team, thread, stop, beginning, settings))
 
 
 async def _carry_out(
     batch: Batch, service: Service, settings: Settings, thread: LedgerThread, heard: Heard
 ) -> RunResult:
     ledger, stop = thread.ledger, Stop()
-    counts = await thread(ledger.jobs.counts, batch.name, selected_only=True)
-    tell_start(batch.name, counts, heard)
-    if has_work(counts, batch.name, ledger):
+    started = await thread(start_of, batch.name, ledger, limit=settings.limit, selected_only=True)
+    beginning = beginning_of(started)
+    heard(started)
+    if has_work(dict(started.counts), batch.name, ledger):
         check_places(batch, ledger)
         async with (
             open_run(batch.name, batch.output_dir, service, settings, thread, heard, stop) as run,
@@ -199,7 +204,7 @@ async def _carry_out(
 
     async def close() -> RunResult:
         notice_missing(batch.name, await thread(count_missing, batch.name, ledger), heard)
-        return await _close(batch.name, batch.output_dir, batch.reports, batch.team, thread, stop, settings)
+        return await _close(batch.name, batch.output_dir, batch.reports, batch.team, thread, stop, beginning, settings)
 
     return await undisturbed(stop, close())
 
@@ -211,11 +216,12 @@ async def _close(
     team: TeamFile | None,
     thread: LedgerThread,
     stop: Stop,
+    beginning: Beginning,
     settings: Settings,
 ) -> RunResult:
     """The last of a run, in the ledger's thread: a call of a stage that was cancelled may be under way there still."""
     ledger, delimiter = thread.ledger, settings.csv_delimiter
-    result = await thread(finish, batch, output_dir, reports, ledger, stop, delimiter=delimiter)
+    result = await thread(finish, batch, output_dir, reports, ledger, stop, beginning, delimiter=delimiter)
     return await thread(fill_in, result, team, ledger)
 
 

@@ -184,6 +184,13 @@ class Settings:
         "CHARACTER",
     )
     progress: bool = _option("progress", parse_bool, True, "Show progress.")
+    log_format: str = _option(
+        "log_format", one_of("text", "json"), "text", "Form of the log; json: one object a line, and no prose.",
+        "text|json",
+    )  # fmt: skip
+    log_file: Path | None = _option(
+        "log_file", parse_path, None, "Append the log to this file, too.", "FILE", is_path=True
+    )
     quiet: bool = _option("quiet", parse_bool, False, "Only errors and the last line.")
     base_url: str = _option(
         "base_url", parse_text, DEFAULT_BASE_URL, "The service's address.", "URL", scope=Scope.NOT_MANIFEST

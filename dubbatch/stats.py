@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from dubbatch.events import BatchStarted, Event, Inspected, JobChanged, Level, Notice, Pace, Sent, Transferred
+from dubbatch.flow import ON_THEIR_WAY, Ahead, Flow, remaining_s
 from dubbatch.jobs import JobState, Outcome
 
 #: Speeds are of the last so many seconds, counted in stretches of one of them each.
@@ -68,6 +69,13 @@ class Snapshot:
     elapsed_s: float
     #: Jobs whose media have been looked at, of how many, before the batch has started; 0, 0: none are.
     inspected: tuple[int, int] = (0, 0)
+    #: Seconds of media by state, as far as they are known; every state is a key.
+    lengths: Mapping[JobState, float]
+    #: POSTs of the last window, and how many a window may have; 0: not known yet.
+    permits_used: int = 0
+    permits: int = 0
+    #: Until all is done that this run can do; None: not known, or nothing is to do.
+    remaining_s: float | None = None
 
     @property
     def done(self) -> int:
@@ -82,6 +90,16 @@ class Snapshot:
     def wanted(self) -> int:
         """Jobs that are to be done: those that the manifest skips are not."""
         return self.jobs - self.counts[JobState.SKIPPED]
+
+    @property
+    def minutes_done(self) -> float:
+        """Media minutes that are downloaded, by whatever run."""
+        return self.lengths.get(JobState.DOWNLOADED, 0.0) / 60
+
+    @property
+    def minutes_wanted(self) -> float:
+        """Media minutes of the jobs that are to be done."""
+        return sum(length_s for state, length_s in self.lengths.items() if state is not JobState.SKIPPED) / 60
 
 
 def problem_of(event: Event) -> Problem | None:
@@ -133,7 +151,11 @@ class Stats:
         self._began_s = clock()
         self._started = BatchStarted("", 0, 0, ())
         self._counts = dict.fromkeys(JobState, 0)
+        self._lengths = dict.fromkeys(JobState, 0.0)
+        self._flow = Flow(clock)
         self._sends = dict.fromkeys(Outcome, 0)
+        #: When the POSTs of the last window ended.
+        self._posts: deque[float] = deque()
         self._bytes = {True: 0, False: 0}
         self._speed = {True: Speed(clock), False: Speed(clock)}
         self._pace = Pace("", 0, 0)
@@ -152,10 +174,14 @@ class Stats:
             case BatchStarted():
                 self._started = event
                 self._counts = dict.fromkeys(JobState, 0) | dict(event.counts)
+                self._lengths = dict.fromkeys(JobState, 0.0) | dict(event.lengths)
+                self._flow = Flow(self._clock, event.usual_s)
             case JobChanged():
-                self._move(event.before, event.after)
+                self._move(event)
             case Sent():
                 self._sends[Outcome(event.outcome)] += 1
+                self._posts.append(self._clock())
+                self._permits_used()
             case Transferred():
                 self._bytes[event.up] += event.size
                 self._speed[event.up].add(event.size)
@@ -186,9 +212,36 @@ class Stats:
             problems=tuple(self._problems),
             elapsed_s=now - self._began_s,
             inspected=self._inspected,
+            lengths=MappingProxyType(self._lengths.copy()),
+            permits_used=self._permits_used(),
+            permits=self._pace.permits,
+            remaining_s=self._remaining_s(),
         )
 
-    def _move(self, before: JobState, after: JobState) -> None:
-        if self._counts[before]:
-            self._counts[before] -= 1
-            self._counts[after] += 1
+    def _move(self, change: JobChanged) -> None:
+        before, after = change.before, change.after
+        if not self._counts[before]:
+            return
+        self._counts[before] -= 1
+        self._counts[after] += 1
+        length_s = change.length_s or 0.0
+        self._lengths[before] = max(0.0, self._lengths[before] - length_s)
+        self._lengths[after] += length_s
+        self._flow.move(change.job, after)
+
+    def _permits_used(self) -> int:
+        while self._posts and self._posts[0] <= self._clock() - self._pace.window_s:
+            self._posts.popleft()
+        return len(self._posts)
+
+    def _remaining_s(self) -> float | None:
+        took_s = self._flow.took_s
+        on_their_way = sum(self._counts[state] for state in ON_THEIR_WAY)
+        sent = self._sends[Outcome.ACCEPTED]
+        waiting = min(self._counts[JobState.PENDING], max(0, self._started.to_send - sent))
+        if took_s is None or not waiting + on_their_way:
+            return None
+        ages_s = self._flow.ages_s(on_their_way)
+        used, permits = self._permits_used(), self._pace.permits
+        free = max(0, permits - used)
+        return remaining_s(Ahead(waiting, ages_s, took_s, self._pace.slots, permits, free, self._pace.window_s))

@@ -16,7 +16,7 @@ ROOT = Path(dubbatch.__file__).parent
 LAYERS: list[set[str]] = [
     {"durability", "errors", "forms", "interrupts", "memory", "moments", "particulars"},
     {"jobs", "identity"},
-    {"events", "pacing", "settings"},
+    {"events", "flow", "pacing", "settings"},
     {"manifest", "media", "api", "ledger"},
     {"pairing", "selection", "settlement", "stop", "service", "inputs", "asking", "listing", "plan", "run"},
     {"budget", "preflight"},

@@ -21,7 +21,7 @@ import click
 from dubbatch import __version__
 from dubbatch.cli.audience import while_read
 from dubbatch.cli.exit_codes import INTERRUPTED, SOME_FAILED, TERMINATED, USAGE, code_of_error
-from dubbatch.cli.speech import say
+from dubbatch.cli.journal import Journal, asks_for_json
 from dubbatch.errors import DubbatchError
 from dubbatch.interrupts import handled
 
@@ -88,20 +88,23 @@ def app() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code (design, section 8)."""
-    ending = _Ending()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    journal = Journal(is_json=asks_for_json(words, os.environ))
+    ending = _Ending(journal)
     for number in handled():
         signal.signal(number, ending)
     try:
-        code: Any = app.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        code: Any = app.main(args=words, standalone_mode=False, obj=journal)
     except click.ClickException as error:
-        error.show()
+        if journal.speaks:
+            error.show()
+        journal.misuse(error.format_message())
         code = USAGE
     except (click.Abort, KeyboardInterrupt, _Terminated) as error:
         code = TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
-        with while_read(sys.stderr):
-            click.echo("terminated" if code == TERMINATED else "interrupted", err=True)
+        journal.farewell(_word(code), code)
     except DubbatchError as error:
-        show_error(error)
+        journal.error(error)
         code = code_of_error(error)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone: nobody is left to tell.
@@ -109,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:  # noqa: BLE001  (the last resort: Python's own would print what is secret)
         # A signal that came up in the import of a library may leave it as another error.
         if not ending.is_asked:
-            show_mistake(error)
+            show_mistake(error, journal)
         code = SOME_FAILED
     ending.leave(code if isinstance(code, int) else 0)
 
@@ -137,7 +140,8 @@ class _Ending:
     leaves as it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
         self._code: int | None = None
         self._signals = 0
 
@@ -163,10 +167,10 @@ class _Ending:
         An exception that comes up inside the event loop itself can lose it a wake-up, and what waits for that
         would keep the command for ever.
         """
-        # Past the streams: one of them may be in the middle of a line.
+        code = self._code or INTERRUPTED
         with suppress(OSError):
-            os.write(2, b"terminated\n" if self._code == TERMINATED else b"interrupted\n")
-        os._exit(self._code or INTERRUPTED)
+            os.write(2, self._journal.last_words(_word(code), code))
+        os._exit(code)
 
     def leave(self, code: int) -> NoReturn:
         """Exit with the code, whether or not somebody is left to read what was printed."""
@@ -181,23 +185,19 @@ class _Ending:
         sys.exit(self._code)
 
 
+def _word(code: int) -> str:
+    return "terminated" if code == TERMINATED else "interrupted"
+
+
 def _in_event_loop() -> bool:
     # Looked up, not imported: most commands have no use for it.
     events = sys.modules.get("asyncio.events")
     return events is not None and events._get_running_loop() is not None
 
 
-def show_error(error: DubbatchError) -> None:
-    say(f"dubbatch: {error.message}", err=True)
-    if error.hint:
-        say(f"  {error.hint}", err=True)
-
-
-def show_mistake(error: Exception) -> None:
+def show_mistake(error: Exception, journal: Journal) -> None:
     """Tell of what should not have happened: with the way to it, which is needed to mend it, and no secrets."""
     import traceback
 
-    for line in "".join(traceback.format_exception(error)).splitlines():
-        say(line, err=True)
-    say("dubbatch: this is a mistake in dubbatch. What was sent is on record: run again to go on.", err=True)
-    say("  Please report it, with the lines above.", err=True)
+    told = "this is a mistake in dubbatch. What was sent is on record: run again to go on."
+    journal.mistake(told, "".join(traceback.format_exception(error)).splitlines(), SOME_FAILED)

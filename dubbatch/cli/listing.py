@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from dubbatch.cli.entries import problem_entry
+from dubbatch.cli.exit_codes import MANIFEST
+from dubbatch.cli.journal import ENDED, Entry, Journal
 from dubbatch.cli.speech import say
 from dubbatch.particulars import without_particulars
 
@@ -30,8 +33,14 @@ class _Kind(NamedTuple):
     message: str
 
 
-def show_problems(problems: Sequence[Problem], *, what: str = "manifest", quiet: bool = False) -> None:
+def show_problems(
+    problems: Sequence[Problem], journal: Journal, batch: str, *, what: str = "manifest", quiet: bool = False
+) -> None:
     """Every problem with its place, reason and remedy; then how many there are. ``what`` they are in."""
+    for problem in problems:
+        journal.enter(problem_entry(problem, batch))
+    if not journal.speaks:
+        return
     for group in grouped(problem for problem in problems if problem.is_error or not quiet):
         if len(group) > _ALIKE_MAX:
             _show_together(group)
@@ -44,13 +53,16 @@ def show_problems(problems: Sequence[Problem], *, what: str = "manifest", quiet:
         say(f"{told} in the {what}.", err=True)
 
 
-def show_stop(manifest: Manifest, *, would: bool = False) -> None:
+def show_stop(manifest: Manifest, journal: Journal, *, would: bool = False) -> None:
     """That nothing is sent while there are errors, and what to do. ``would``: a plan says so, ahead of the run."""
     said = "Nothing would be sent" if would else "Nothing was sent"
     if all(job.blocked or job.skip for job in manifest.jobs):
-        say(f"{said}: no row is good. Mend the cells above.", err=True)
+        told = f"{said}: no row is good. Mend the cells above."
     else:
-        say(f"{said}. Mend the cells above, or run the good rows with --on-error skip.", err=True)
+        told = f"{said}. Mend the cells above, or run the good rows with --on-error skip."
+    journal.say(told)
+    if not would:
+        journal.enter(Entry("error", ENDED, told, batch=manifest.batch, more={"exit_code": MANIFEST}))
 
 
 def grouped(problems: Iterable[Problem]) -> list[list[Problem]]:

@@ -16,9 +16,16 @@ RECORD = ("ledger", "batch", "sandbox")
 #: What reports take.
 REPORTS = ("report", "report_csv_delimiter")
 #: What following and fetching take besides.
-FETCHING = ("timeout_s", "settle_s", "transfers", *REPORTS, "write_back", "progress", "quiet")
+FETCHING = (
+    "timeout_s", "settle_s", "transfers", *REPORTS, "write_back", "price_per_minute",
+    "progress", "log_format", "log_file", "quiet",
+)  # fmt: skip
 
 manifest_argument = click.argument("manifest", type=click.Path(path_type=str))
+#: Several are done in turn.
+manifests_argument = click.argument(
+    "manifests", metavar="MANIFEST...", type=click.Path(path_type=str), nargs=-1, required=True
+)
 
 
 def setting_options(names: Iterable[str] | None = None) -> Callable[[F], F]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.console import Console
 from rich.table import Table
 
 from dubbatch.cli.speech import say
+from dubbatch.cli.words import hour, jobs, span
 from dubbatch.forecast import Sum
 from dubbatch.forms import Price
 from dubbatch.outlook import Outlook
@@ -20,29 +21,10 @@ from dubbatch.settings import Settings
 _BLOCKED_MAX = 10
 
 
-def span(seconds: float) -> str:
-    """A stretch of time as a person says it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def counted(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"
-
-
-def hour(now: datetime, seconds: float) -> str:
-    """When something is over that ends in so many seconds: the hour, with the day where it is another one."""
-    end = now + timedelta(seconds=seconds)
-    if end.date() == now.date():
-        return f"{end:%H:%M}"
-    return f"{end:%H:%M} on {end:%A}, {end:%Y-%m-%d}"
-
-
 def extent(coming: Outlook, settings: Settings) -> Iterator[str]:
     """What is sent, what it costs, and when it is done; then what caps hold back. The sandbox keeps its own times."""
     every = coming.totals.all
-    line = f"{counted(every.jobs)}, {every.to_send} to send"
+    line = f"{jobs(every.jobs)}, {every.to_send} to send"
     if every.to_send:
         line += f": {_amount(every, settings.price_per_minute)}"
         if not settings.sandbox:
@@ -54,13 +36,13 @@ def extent(coming: Outlook, settings: Settings) -> Iterator[str]:
     if held.to_send:
         caps = " and ".join(dict.fromkeys(shortage.cap_named for shortage in coming.choice.held.values()))
         yield (
-            f"held back by {caps}: {counted(held.to_send)}, {_amount(held, settings.price_per_minute)}; "
+            f"held back by {caps}: {jobs(held.to_send)}, {_amount(held, settings.price_per_minute)}; "
             f"bought before: {coming.bought_minutes:.2f} minutes"
         )
 
 
 def _amount(these: Sum, price: Price | None) -> str:
-    unknown = f" and {counted(these.unknown_minutes)} of unknown length" if these.unknown_minutes else ""
+    unknown = f" and {jobs(these.unknown_minutes)} of unknown length" if these.unknown_minutes else ""
     money = f" ({price.of(these.minutes)})" if price else ""
     return f"{these.minutes:.2f} media minutes{money}{unknown}"
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +14,15 @@ import click
 
 from dubbatch.batch import Batch
 from dubbatch.cli.exit_codes import MANIFEST, OK
+from dubbatch.cli.journal import Journal, warn
 from dubbatch.cli.listing import show_problems, show_stop
-from dubbatch.cli.options import manifest_argument, setting_options
+from dubbatch.cli.options import manifests_argument, setting_options
 from dubbatch.cli.outlook import show_plan
 from dubbatch.cli.plan_json import plan_as_json, unreadable_as_json
-from dubbatch.cli.progress import Progress
-from dubbatch.cli.project import Project, open_project
-from dubbatch.cli.render import show_warnings
+from dubbatch.cli.progress import progress_of
+from dubbatch.cli.project import Project
 from dubbatch.cli.serving import credentials
+from dubbatch.cli.turns import in_turn, open_projects
 from dubbatch.errors import LedgerError, ManifestError, ServiceError
 from dubbatch.events import EventHook, ignore
 from dubbatch.inputs import Inputs
@@ -38,11 +38,12 @@ from dubbatch.service import SANDBOX_URL, Service
 
 
 @click.command("plan")
-@manifest_argument
+@manifests_argument
 @setting_options()
 @click.option("--by", multiple=True, metavar="COLUMN", help="Sum up by this column, too. Repeatable.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(manifest: str, form: str, by: tuple[str, ...], **values: Any) -> int:
+@click.pass_obj
+def command(journal: Journal, /, manifests: tuple[str, ...], form: str, by: tuple[str, ...], **values: Any) -> int:
     """Show what `run` would do with each row of MANIFEST, what is wrong, minutes, money and time.
 
     Takes the options of `run`, so that the same line can be tried first.
@@ -56,30 +57,40 @@ def command(manifest: str, form: str, by: tuple[str, ...], **values: Any) -> int
       dubbatch plan spring.csv --max-minutes 90 --format json | jq .totals
     """
     try:
-        project = open_project(manifest, values, needs_rows=True)
+        projects = open_projects(manifests, values, needs_rows=True)
+    except ManifestError as error:
+        if form != "json" or len(manifests) > 1:
+            raise
+        _print_json(unreadable_as_json(*_place(manifests[0]), error))
+        return MANIFEST
+    return in_turn(projects, journal, lambda project: _plan_one(project, journal, form, by))
+
+
+def _plan_one(project: Project, journal: Journal, form: str, by: Sequence[str]) -> int:
+    try:
         # What run would refuse, this refuses, too.
         _ = project.team
         loaded = project.load()
     except ManifestError as error:
         if form != "json":
             raise
-        _print_json(unreadable_as_json(*_place(manifest), error))
+        _print_json(unreadable_as_json(*_place(project.named), error))
         return MANIFEST
-    show_warnings(project.resolved.warnings)
-    show_warnings(project.cap_warnings(loaded.jobs))
+    warn(journal, project.resolved.warnings, project.batch)
+    warn(journal, project.cap_warnings(loaded.jobs), project.batch)
     check_columns(by, next(iter(loaded.jobs), None), "--by")
     settings = project.settings
-    with Progress(sys.stderr, quiet=settings.quiet, bar=settings.progress) as progress:
-        plan, coming = asyncio.run(_draw_up(project, loaded, progress))
+    with progress_of(project, journal) as progress:
+        plan, coming = asyncio.run(_draw_up(project, loaded, progress, journal))
     if form == "json":
         _print_json(plan_as_json(loaded, plan, coming, settings, by, datetime.now(UTC)))
     else:
         is_stopped = bool(loaded.errors) and settings.on_error == "stop"
         show_plan(plan, coming, settings, by, is_stopped=is_stopped)
-        show_problems(loaded.problems)
-        show_problems(plan.problems, what="media")
+        show_problems(loaded.problems, journal, loaded.batch)
+        show_problems(plan.problems, journal, loaded.batch, what="media")
         if is_stopped:
-            show_stop(loaded, would=True)
+            show_stop(loaded, journal, would=True)
     return MANIFEST if loaded.errors else OK
 
 
@@ -97,7 +108,7 @@ def _print_json(value: dict[str, Any]) -> None:
     click.echo(json.dumps(value, allow_nan=False, indent=2))
 
 
-async def _draw_up(project: Project, manifest: Manifest, hook: EventHook) -> tuple[Plan, Outlook]:
+async def _draw_up(project: Project, manifest: Manifest, hook: EventHook, journal: Journal) -> tuple[Plan, Outlook]:
     settings = project.settings
     with _copy_of_ledger(project.ledger) as ledger, _memory(project.ledger, ledger) as memory:
         thread, remembering = LedgerThread(ledger, ignore), LedgerThread(memory, ignore)
@@ -114,14 +125,16 @@ async def _draw_up(project: Project, manifest: Manifest, hook: EventHook) -> tup
                     only=settings.only,
                     checks=checks,
                 )
-            plan = await _ask_account(project, manifest, plan, thread)
+            plan = await _ask_account(project, manifest, plan, thread, journal)
             return plan, await thread(outlook, plan, manifest.batch, ledger, settings)
         finally:
             remembering.close()
             thread.close()
 
 
-async def _ask_account(project: Project, manifest: Manifest, plan: Plan, thread: LedgerThread) -> Plan:
+async def _ask_account(
+    project: Project, manifest: Manifest, plan: Plan, thread: LedgerThread, journal: Journal
+) -> Plan:
     """With a key, what the account already has is not counted as to be sent. Without an answer: at most."""
     if not any(row.sends for row in plan.chosen) or project.settings.sandbox or not (key := credentials()):
         return plan
@@ -130,7 +143,8 @@ async def _ask_account(project: Project, manifest: Manifest, plan: Plan, thread:
     try:
         return await ask_account(batch, plan, service, project.settings, thread)
     except ServiceError as error:
-        show_warnings([f"the account was not asked, so the numbers are an upper bound: {error.message}"])
+        told = f"the account was not asked, so the numbers are an upper bound: {error.message}"
+        warn(journal, [told], manifest.batch)
         return plan
 
 

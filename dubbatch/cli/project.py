@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dubbatch.cli.options import given_flags
+from dubbatch.bulletin import Bulletin, bulletin_path
+from dubbatch.cli.advice import Call
+from dubbatch.cli.options import RECORD, given_flags
 from dubbatch.errors import ManifestError, UsageError
 from dubbatch.jobs import Job
 from dubbatch.ledger.jobs import BatchRow
@@ -48,6 +50,8 @@ class Project:
     columns: Mapping[str, str]
     #: The manifest, where it came on standard input.
     data: bytes | None = None
+    #: As it was given on the command line.
+    named: str = ""
 
     @property
     def origin(self) -> Origin:
@@ -73,6 +77,17 @@ class Project:
         if self.settings.sandbox:
             return folder / "sandbox.db"
         return self.settings.ledger or folder / "ledger.db"
+
+    @property
+    def bulletin(self) -> Bulletin:
+        """Where a run of this batch posts how it stands, for those who watch."""
+        return Bulletin(bulletin_path(self.ledger, self.batch))
+
+    def call(self, words: Sequence[str]) -> Call:
+        """How this was called, by the ``words`` of all of it, for advice on what to type next."""
+        flags = ((field, OPTIONS[field]) for field in RECORD if self.resolved.origins[OPTIONS[field].name] == "flag")
+        named = [[option.flag, *_text_of(getattr(self.settings, field))] for field, option in flags]
+        return Call(words, [self.named, *(word for words in named for word in words)])
 
     @property
     def output_dir(self) -> Path:
@@ -194,7 +209,7 @@ def open_project(manifest: str, values: Mapping[str, Any], *, needs_rows: bool =
     resolved = _with_reports(resolved)
     if origin.path == STANDARD_INPUT and not resolved.settings.batch and head.batch is None:
         raise UsageError("a manifest on standard input has no name", hint="give the batch one: --batch NAME")
-    return Project(head, resolved, {**columns, **_mapped(resolved.settings.map)}, data)
+    return Project(head, resolved, {**columns, **_mapped(resolved.settings.map)}, data, manifest)
 
 
 def _with_reports(resolved: Resolved) -> Resolved:
@@ -303,6 +318,11 @@ def _caps(columns: Mapping[str, object]) -> Iterator[str]:
             yield from (f"{column}={name}:{_word(minutes)}" for name, minutes in value.items())
         else:
             yield f"{column}:{_word(value)}"
+
+
+def _text_of(value: object) -> list[str]:
+    """What stands behind a flag; nothing behind a switch."""
+    return [] if isinstance(value, bool) else [str(value)]
 
 
 def _word(value: object) -> str:

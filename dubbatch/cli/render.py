@@ -1,20 +1,19 @@
-"""Texts for people: problems, plans, states and the last lines of a run."""
+"""Texts for people that several commands have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dubbatch.api.addresses import shown
 from dubbatch.cli.speech import say
+from dubbatch.cli.words import jobs
 from dubbatch.jobs import JobState
 from dubbatch.settings import OPTIONS, Resolved, shown_value
 
 if TYPE_CHECKING:
     # For their names only: ``dubbatch status`` starts without what plans and runs.
-    from dubbatch.batch import RunResult
-    from dubbatch.ledger.jobs import BatchRow
-    from dubbatch.ledger.ledger import Ledger
+    from dubbatch.report.causes import Cause
     from dubbatch.writeback.writeback import Written
 
 #: The order in which states are listed: what is done first, what needs a person next.
@@ -34,66 +33,62 @@ _STATES = (
 )
 
 
+#: More causes are in the report.
+_CAUSES_MAX = 8
+
+
 def show_warnings(warnings: Iterable[str]) -> None:
     for warning in warnings:
         say(f"warning: {warning}", err=True)
 
 
-def show_status(ledger: Ledger, batch: BatchRow) -> None:
-    counts = ledger.jobs.counts(batch.name)
-    ended = f", ended {batch.finished_at}" if batch.finished_at else ", not ended (running, or interrupted)"
-    say(f"Batch {batch.name}: {_counted(counts)}")
-    say(f"last run started {batch.started_at}{ended}")
-    for trouble in ledger.jobs.troubles(batch.name):
-        say(f"  {trouble.job}  {trouble.state}: {trouble.error}")
-        if trouble.hint:
-            say(f"      {trouble.hint}")
-    if removed := ledger.jobs.removed(batch.name):
-        say(f"  no longer in the manifest: {', '.join(removed)}")
-    say(f"outputs in {batch.output_dir}")
-
-
-def show_end(result: RunResult, *, quiet: bool) -> None:
-    """The last lines of a run; ``quiet`` leaves why it stopped, and the very last."""
-    lines = list(_closing_lines(result))
-    for line in [*lines[: len(result.causes)], lines[-1]] if quiet else lines:
-        say(line)
-
-
-def _closing_lines(result: RunResult) -> Iterable[str]:
-    """How a run ended: why it stopped, what is done, where the files are. The files come last."""
-    if not result.counts:
-        yield "Nothing was sent."
+def trouble_lines(causes: Sequence[Cause]) -> Iterator[str]:
+    """What keeps jobs from being done: each cause once, with whether it cost anything and what to do."""
+    if not causes:
         return
-    for cause in result.causes:
-        yield f"stopped: {cause.message}" + (f" ({cause.hint})" if cause.hint else "")
-    yield f"Batch {result.batch}: {_counted(result.counts)}"
-    if result.removed:
-        yield f"No longer in the manifest, left out of the numbers: {', '.join(result.removed)}"
-    if result.lengths.actual_s:
-        estimated, actual = result.lengths.estimated_s / 60, result.lengths.actual_s / 60
-        yield f"Media minutes of the outputs: {actual:.2f}, estimated were {estimated:.2f}"
-    if result.sheet is not None:
-        yield from _sheet_lines(result.sheet)
-    if result.reports:
-        yield f"Outputs in {result.output_dir}, reports: {', '.join(path.name for path in result.reports)}"
+    yield "Not done:"
+    for cause in causes[:_CAUSES_MAX]:
+        state = cause.state.value if cause.state else "odd"
+        names = ", ".join(example.job for example in cause.examples)
+        more = ", …" if cause.jobs > len(cause.examples) else ""
+        yield f"  {cause.jobs} {state}: {cause.error or 'no reason is on record'}"
+        yield f"      {'job' if cause.jobs == 1 else 'jobs'} {names}{more}; {_charge(cause)}"
+        if cause.hint:
+            yield f"      {cause.hint}"
+    if len(causes) > _CAUSES_MAX:
+        rest = sum(cause.jobs for cause in causes[_CAUSES_MAX:])
+        yield f"  and {len(causes) - _CAUSES_MAX} more causes, of {jobs(rest)}: see the report"
+
+
+def _charge(cause: Cause) -> str:
+    """Whether the jobs of a cause have cost anything, as far as it can be known here."""
+    if cause.state in (JobState.UNSURE, JobState.SUBMITTING):
+        return "whether it was charged is not known yet"
+    if not cause.accepted:
+        return "not charged"
+    if cause.state is JobState.FAILED:
+        many = "it was" if cause.accepted == cause.jobs == 1 else f"{cause.accepted} of {cause.jobs} were"
+        return f"{many} accepted by the service, and may have been billed"
+    return "paid" if cause.accepted == cause.jobs else f"{cause.accepted} of {cause.jobs} paid"
 
 
 def show_sheet(sheet: Written) -> None:
     """What became of the team's sheet."""
-    for line in _sheet_lines(sheet):
+    for line in sheet_lines(sheet):
         say(line)
 
 
-def _sheet_lines(sheet: Written) -> Iterable[str]:
-    name, jobs = sheet.path.name, f"{sheet.jobs} job{'' if sheet.jobs == 1 else 's'}"
+def sheet_lines(sheet: Written) -> Iterable[str]:
+    """What became of the team's sheet."""
+    name = sheet.path.name
     if sheet.put is None:
         yield f"Sheet {name}: nothing to write" if sheet.notes else f"Sheet {name} is up to date"
     elif sheet.put.reason:
-        yield f"Sheet {name} {sheet.put.reason}: the results of {jobs} are in {sheet.put.path.name} beside it."
+        place = f"{sheet.put.path.name} beside it"
+        yield f"Sheet {name} {sheet.put.reason}: the results of {jobs(sheet.jobs)} are in {place}."
         yield "  The next run with --write-back puts them into the sheet itself; so does `dubbatch report`."
     else:
-        yield f"Sheet {name}: the results of {jobs} are in it; as it was before: {sheet.put.backup}"
+        yield f"Sheet {name}: the results of {jobs(sheet.jobs)} are in it; as it was before: {sheet.put.backup}"
     if sheet.cleared:
         yield f"  {sheet.cleared} row{' has' if sheet.cleared == 1 else 's have'} lost results that were not their own"
     for note in sheet.notes:
@@ -110,7 +105,12 @@ def show_config(resolved: Resolved) -> None:
         say(f"{option.name:<{width}}  {text:<32} {resolved.origins[option.name]}")
 
 
-def _counted(counts: Mapping[JobState, int]) -> str:
+def counted(counts: Mapping[JobState, int], *, done_before: int = 0) -> str:
+    """How many jobs stand where; of those that are done, how many an earlier run has done."""
     total = sum(counts.values())
-    told = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts.get(state))
-    return f"{total} jobs: {told}" if total else "no jobs"
+    told = ", ".join(f"{counts[state]} {state}{_before(state, done_before)}" for state in _STATES if counts.get(state))
+    return f"{jobs(total)}: {told}" if total else "no jobs"
+
+
+def _before(state: JobState, done_before: int) -> str:
+    return f" ({done_before} by earlier runs)" if state is JobState.DOWNLOADED and done_before else ""

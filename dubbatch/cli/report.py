@@ -10,23 +10,29 @@ import click
 
 from dubbatch.batch import backups_folder
 from dubbatch.cli.exit_codes import OK
-from dubbatch.cli.options import RECORD, REPORTS, manifest_argument, setting_options
-from dubbatch.cli.project import open_project
+from dubbatch.cli.journal import Journal
+from dubbatch.cli.options import RECORD, REPORTS, manifests_argument, setting_options
+from dubbatch.cli.project import Project
 from dubbatch.cli.render import show_sheet
 from dubbatch.cli.speech import say
+from dubbatch.cli.turns import in_turn, open_projects
 from dubbatch.report.file import write_reports
 from dubbatch.writeback.writeback import write_back
 
 
 @click.command("report")
-@manifest_argument
+@manifests_argument
 @setting_options((*RECORD, *REPORTS, "write_back"))
-def command(manifest: str, **values: Any) -> int:
+@click.pass_obj
+def command(journal: Journal, /, manifests: tuple[str, ...], **values: Any) -> int:
     """Write report.csv and report.json of MANIFEST's batch again, from the ledger; sends nothing.
 
     With --write-back, the results go into the sheet, too.
     """
-    project = open_project(manifest, values)
+    return in_turn(open_projects(manifests, values), journal, _report)
+
+
+def _report(project: Project) -> int:
     team = project.team
     with project.on_record() as record:
         if record is None:

@@ -46,6 +46,17 @@ class Lengths(NamedTuple):
     pending_s: float
 
 
+class Bought(NamedTuple):
+    """What sends have bought."""
+
+    jobs: int
+    #: Seconds, as far as they are known.
+    length_s: float
+
+
+NOTHING = Bought(0, 0.0)
+
+
 class AttemptTable:
     """The attempts of all batches: the same work is bought once whoever asks for it."""
 
@@ -111,6 +122,11 @@ class AttemptTable:
         """Seconds that all jobs of a batch have bought, or may have."""
         row = self._db.one("spent_in_all", batch=batch)
         return float(row["length_s"]) if row else 0.0
+
+    def bought_since(self, batch: str, since: float) -> Bought:
+        """What a batch has bought by sends since then (seconds since the epoch)."""
+        row = self._db.one("bought_since", batch=batch, since=since)
+        return Bought(row["jobs"], row["length_s"]) if row else NOTHING
 
     def inherited(self, batch: str) -> list[Attempt]:
         """What was bought, or may have been, for these very jobs under another batch's name."""

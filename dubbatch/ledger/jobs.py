@@ -88,9 +88,12 @@ class JobTable:
         for left in (0, 1):
             yield from self._paged("jobs_after", batch=batch, left=left)
 
-    def standings(self, batch: str) -> Iterator[Standing]:
-        """The manifest's jobs in its order with what serves them, for reports; read in pages."""
-        return map(Standing.of, self._pages("standings_after", batch=batch))
+    def standings(self, batch: str, *, troubled_only: bool = False) -> Iterator[Standing]:
+        """The manifest's jobs in its order with what serves them, for reports; read in pages.
+
+        ``troubled_only``: of the selected jobs those with which something is wrong.
+        """
+        return map(Standing.of, self._pages("standings_after", batch=batch, troubled=int(troubled_only)))
 
     def minutes(self, batch: str) -> dict[str, float | None]:
         """Media minutes of the manifest's jobs: measured, or what the team states; None: not known."""
@@ -153,6 +156,11 @@ class JobTable:
         rows = self._db.all("state_counts", batch=batch, selected=int(selected_only))
         return {JobState(row["state"]): row["n"] for row in rows}
 
+    def lengths(self, batch: str, *, selected_only: bool = False) -> dict[JobState, float]:
+        """Seconds of media of the jobs of ``counts`` by state, as far as they are known."""
+        rows = self._db.all("state_lengths", batch=batch, selected=int(selected_only))
+        return {JobState(row["state"]): row["length_s"] for row in rows}
+
     def batches(self) -> list[str]:
         """The names of all batches that this ledger knows."""
         return [row["name"] for row in self._db.all("batch_names")]
@@ -180,7 +188,9 @@ class JobTable:
             reference=serving,
         )
         if state is not record.state:
-            self._changes.append(JobChanged(record.batch, record.job.id, record.state, state, error, hint))
+            self._changes.append(
+                JobChanged(record.batch, record.job.id, record.state, state, error, hint, record.length_s)
+            )
 
     def replan(self, anew: JobRecord) -> JobRecord:
         """A pending job's file is not what it was when the row was planned: it is other work now."""

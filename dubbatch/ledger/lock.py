@@ -21,8 +21,7 @@ from dubbatch.identity import slug
 @contextmanager
 def batch_lock(ledger: Path, batch: str) -> Iterator[None]:
     """Hold the lock of ``batch`` beside its ledger. Raises BatchBusy naming who holds it and since when."""
-    digest = hashlib.sha256(batch.encode()).hexdigest()[:8]
-    path = ledger.with_name(f"{ledger.stem}.{slug(batch)}-{digest}.lock")
+    path = beside(ledger, batch, ".lock")
     # The holder's name lies beside the lock: on Windows a locked file can't be read.
     note = path.with_suffix(".holder")
     lock = FileLock(path, blocking=False)
@@ -45,6 +44,12 @@ def batch_lock(ledger: Path, batch: str) -> Iterator[None]:
         with suppress(OSError):
             note.unlink(missing_ok=True)
         lock.release()
+
+
+def beside(ledger: Path, batch: str, suffix: str) -> Path:
+    """A file of one batch beside its ledger."""
+    digest = hashlib.sha256(batch.encode()).hexdigest()[:8]
+    return ledger.with_name(f"{ledger.stem}.{slug(batch)}-{digest}{suffix}")
 
 
 def _way_out(error: Exception) -> str:

@@ -91,6 +91,7 @@ ORDER BY position, id LIMIT :limit;
 
 -- name: standings_after
 -- The jobs of the manifest with the attempt and the file that serve them; a page. Of several files the one of output_of.
+-- Or only those, of the selected ones, with which something is wrong.
 SELECT jobs.batch, jobs.id, jobs.position, jobs.state, jobs.reference, jobs.error, jobs.hint, jobs.warnings, jobs.length_s,
        jobs.row, attempts.request_id, attempts.created_at, attempts.started_at, attempts.finished_at, attempts.batch,
        attempts.job, outputs.path, outputs.sha256, outputs.size, outputs.duration_s, outputs.verdict, outputs.warning
@@ -101,6 +102,9 @@ LEFT JOIN outputs ON outputs.path = (
   WHERE came.batch = jobs.batch AND came.job = jobs.id AND came.reference = jobs.reference AND jobs.reference <> ''
   ORDER BY came.verdict = 'suspect', came.version LIMIT 1)
 WHERE jobs.batch = :batch AND 1 - present = 0 AND (jobs.position, jobs.id) > (:position, :id)
+  AND (:troubled = 0 OR (selected = 1 AND (
+    jobs.state IN ('failed', 'suspect', 'blocked', 'unsure', 'submitting', 'stalled')
+    OR (jobs.error <> '' AND jobs.state NOT IN ('downloaded', 'skipped')))))
 ORDER BY jobs.position, jobs.id LIMIT :limit;
 
 -- name: job_minutes
@@ -170,6 +174,10 @@ WHERE batch = :batch AND id = :id;
 -- name: state_counts
 SELECT state, count(*) AS n FROM jobs WHERE batch = :batch AND present = 1 AND selected >= :selected GROUP BY state;
 
+-- name: state_lengths
+SELECT state, total(length_s) AS length_s FROM jobs
+WHERE batch = :batch AND present = 1 AND selected >= :selected AND length_s < 1e9 GROUP BY state;
+
 -- name: removed_jobs
 SELECT id FROM jobs WHERE batch = :batch AND present = 0 ORDER BY position;
 
@@ -224,6 +232,15 @@ SELECT job, total(coalesce(length_s,
     (SELECT max(duration_s) FROM outputs WHERE outputs.reference = attempts.reference AND verdict = 'good'),
     (SELECT jobs.length_s FROM jobs WHERE jobs.batch = attempts.batch AND jobs.id = attempts.job))) AS length_s
 FROM attempts WHERE batch = :batch AND (request_id <> '' OR state IN ('submitting', 'unsure')) GROUP BY job;
+
+-- name: bought_since
+-- What was sent since then and accepted, or found at the service later; lengths as above.
+SELECT count(*) AS jobs, total(coalesce(length_s,
+    (SELECT max(duration_s) FROM outputs WHERE outputs.reference = attempts.reference AND verdict = 'good'),
+    (SELECT jobs.length_s FROM jobs WHERE jobs.batch = attempts.batch AND jobs.id = attempts.job))) AS length_s
+FROM attempts WHERE batch = :batch AND request_id <> '' AND EXISTS (
+  SELECT 1 FROM sends WHERE sends.reference = attempts.reference
+    AND started >= :since AND coalesce(outcome, 'unknown') IN ('accepted', 'unknown'));
 
 -- name: spent_in_all
 -- The same, summed up.

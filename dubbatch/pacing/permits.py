@@ -119,7 +119,9 @@ class MemoryPermitLog:
 class PermitStatistics:
     """What is believed about the rate now, and how long the first in the queue still waits."""
 
+    #: So many in each window.
     limit: int
+    window_s: float
     #: How many may leave at the same moment.
     at_once: int
     waiting_s: float
@@ -242,4 +244,5 @@ class Permits:
     def statistics(self) -> PermitStatistics:
         """A snapshot."""
         waiting_s = max(0.0, self._due_s - self._clock()) if self._turn.locked() else 0.0
-        return PermitStatistics(self._estimate.limit, self._estimate.rate.at_once, waiting_s)
+        estimate = self._estimate
+        return PermitStatistics(estimate.limit, estimate.window_s, estimate.rate.at_once, waiting_s)

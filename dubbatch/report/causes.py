@@ -7,6 +7,7 @@ the rest is only counted.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -68,6 +69,8 @@ class Cause:
     jobs: int
     #: The first jobs that have it.
     examples: tuple[Example, ...]
+    #: How many of the jobs the service has accepted: those may be billed.
+    accepted: int = 0
 
 
 class Unlisted(NamedTuple):
@@ -89,6 +92,7 @@ class _Group:
     hint: str
     first_error: str
     jobs: int = 0
+    accepted: int = 0
     examples: list[Example] = field(default_factory=list)
 
 
@@ -108,6 +112,13 @@ class Causes:
             self._count(urgency, row.state, row, (row.error, row.hint), example)
         if row.warning:
             self._count(Urgency.ODD, None, row, (row.warning, ""), example)
+
+    @classmethod
+    def of(cls, rows: Iterable[ReportRow]) -> Causes:
+        causes = cls()
+        for nth, row in enumerate(rows):
+            causes.add(row, nth)
+        return causes
 
     def ranked(self, urgency: Urgency) -> list[Cause]:
         """The causes of one urgency: the most severe first, and of those the most frequent."""
@@ -130,6 +141,7 @@ class Causes:
                 return
             group = groups[kind] = _Group(error, hint, first_error=error)
         group.jobs += 1
+        group.accepted += row.attempts > 0
         # Words that not all of its jobs have are no cause's.
         group.error = error if group.error == error else kind.error
         group.hint = hint if group.hint == hint else kind.hint
@@ -169,7 +181,14 @@ def _names(row: ReportRow) -> list[str]:
 
 def _cause(urgency: Urgency, kind: _Kind, group: _Group) -> Cause:
     return Cause(
-        urgency, kind.state, group.error, group.hint, group.first_error, group.jobs, examples=tuple(group.examples)
+        urgency,
+        kind.state,
+        group.error,
+        group.hint,
+        group.first_error,
+        group.jobs,
+        tuple(group.examples),
+        group.accepted,
     )
 
 

@@ -87,11 +87,14 @@ class Totals:
         return {"jobs": self.jobs} | {state.value: n for state, n in self.counts.items()}
 
 
-def report_rows(ledger: Ledger, batch: str) -> Iterator[ReportRow]:
-    """The rows of a batch in the manifest's order. Raises UsageError where the ledger has no such batch."""
+def report_rows(ledger: Ledger, batch: str, *, troubled_only: bool = False) -> Iterator[ReportRow]:
+    """The rows of a batch in the manifest's order. Raises UsageError where the ledger has no such batch.
+
+    ``troubled_only``: of the selected jobs those with which something is wrong.
+    """
     output_dir = str(Path(known_batch(ledger, batch).output_dir).resolve())
     accepted = ledger.attempts.counts(batch)
-    for standing in ledger.jobs.standings(batch):
+    for standing in ledger.jobs.standings(batch, troubled_only=troubled_only):
         yield _row(standing, accepted=accepted.get(standing.job, 0), output_dir=output_dir)
 
 

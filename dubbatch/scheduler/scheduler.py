@@ -324,7 +324,8 @@ class Scheduler:
     def tell_pace(self) -> None:
         """Say how many slots are in use, and how long the next permit takes."""
         slots, permits = self._slots.statistics(), self._permits.statistics()
-        self._run.hook(Pace(self._run.batch, slots.used, slots.limit, permits.waiting_s))
+        pace = Pace(self._run.batch, slots.used, slots.limit, permits.waiting_s, permits.limit, permits.window_s)
+        self._run.hook(pace)
 
     async def _slow_down(self, verdict: Verdict, slot: Slot) -> None:
         """A refusal that is not about the job: a 429 is about the rate or the slots, never both."""

@@ -1,0 +1,203 @@
+"""What a command has to say besides its result: to people on standard error, to programs as a log.
+
+People get sentences. The log gets one entry for each thing that happened, with what it is about in fields of its own:
+as JSON, one object a line, or as text. It goes to standard error (with ``--log-format json``), into ``--log-file``, or
+both. Where standard error has JSON, no prose is printed anywhere, so that whatever is redirected can be parsed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from dubbatch.api.text import clean, printable, unsigned
+from dubbatch.cli.audience import while_read
+from dubbatch.cli.exit_codes import USAGE, code_of_error
+from dubbatch.cli.speech import encodable, say
+from dubbatch.errors import DiskError, DubbatchError
+
+#: What an action may be besides the states of a job.
+ENDED = "ended"
+#: Longest text of one field, in characters.
+_TEXT_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened. ``more`` are the fields that only some actions have."""
+
+    #: A word of ``dubbatch.events.Level``, which ``dubbatch --help`` has no need to load.
+    level: str
+    action: str
+    message: str = ""
+    hint: str = ""
+    batch: str = ""
+    job: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def as_json(entry: Entry, now: datetime) -> str:
+    """One line. Escaped, it is the same whatever encoding the stream has, and no terminal obeys it."""
+    time = now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    known = {"time": time, "level": entry.level, "action": entry.action, "batch": entry.batch, "job": entry.job}
+    said = {name: text for name, text in (("message", entry.message), ("hint", entry.hint)) if text}
+    return json.dumps({**known, **said, **entry.more}, default=str)
+
+
+def as_text(entry: Entry, now: datetime) -> str:
+    """The same for people who look at it later."""
+    who = ": ".join(filter(None, (entry.batch, entry.job)))
+    more = ", ".join(f"{name}={_plain(value)}" for name, value in entry.more.items() if value not in ("", None, {}))
+    said = " ".join(filter(None, (entry.message, f"({entry.hint})" if entry.hint else "", more)))
+    time = now.astimezone().isoformat(timespec="seconds")
+    return f"{time} {entry.level:<7} {entry.action:<10} " + ": ".join(filter(None, (who, said)))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{key} {number}" for key, number in value.items())
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return " ".join(map(_plain, value)) if isinstance(value, list | tuple) else str(value)
+
+
+_FORMS: Mapping[str, Callable[[Entry, datetime], str]] = {"json": as_json, "text": as_text}
+
+
+class Journal:
+    """Standard error and the log of one command."""
+
+    def __init__(self, *, is_json: bool = False, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """``is_json``: standard error gets the log from the beginning, before any setting is read."""
+        self._is_json = is_json
+        self._is_quiet = False
+        self._now = now
+        self._file: TextIO | None = None
+        self._form = "text"
+        # Events come from the run's thread, looks at it from another.
+        self._lock = threading.Lock()
+
+    @property
+    def speaks(self) -> bool:
+        """Whether people are spoken to, on standard error and with results on standard output."""
+        return not self._is_json
+
+    def say(self, text: str) -> None:
+        """A line for people alone: what programs need of it is entered, too."""
+        if self.speaks:
+            say(text, err=True)
+
+    def enter(self, entry: Entry) -> None:
+        """Add an entry to the log. What can't be written (a full disk) is not worth ending a paid run for."""
+        safe = _without_secrets(entry)
+        is_wanted = not self._is_quiet or entry.level == "error" or entry.action == ENDED
+        with self._lock:
+            if self._is_json and is_wanted:
+                with while_read(sys.stderr):
+                    sys.stderr.write(as_json(safe, self._now()) + "\n")
+            if self._file is not None:
+                # In one piece: two runs may append to the same file.
+                with suppress(OSError, ValueError):
+                    self._file.write(encodable(_FORMS[self._form](safe, self._now()), self._file) + "\n")
+                    self._file.flush()
+
+    def error(self, error: DubbatchError, *, batch: str = "") -> None:
+        """An error that ended a command, or one manifest's part of it."""
+        self.say(f"dubbatch: {error.message}")
+        if error.hint:
+            self.say(f"  {error.hint}")
+        self._end(Entry("error", "error", error.message, error.hint, batch), code_of_error(error))
+
+    def misuse(self, message: str) -> None:
+        """The command line can't be understood; click has told people, or has not, as ``speaks`` says."""
+        self._end(Entry("error", "error", message), USAGE)
+
+    def farewell(self, word: str, code: int) -> None:
+        """A command was ended from outside, before its run began or after it."""
+        with while_read(sys.stderr):
+            self.say(word)
+        self._end(Entry("error", "error", word), code)
+
+    def mistake(self, told: str, way: Sequence[str], code: int) -> None:
+        """Something happened that should not, with the ``way`` to it through the code."""
+        for line in (*way, f"dubbatch: {told}", "  Please report it, with the lines above."):
+            self.say(line)
+        self._end(Entry("error", "error", told, more={"traceback": way}), code)
+
+    def last_words(self, word: str, code: int) -> bytes:
+        """The same for who can't wait for the streams: one of them may be in the middle of a line."""
+        text = as_json(Entry("error", ENDED, word, more={"exit_code": code}), self._now()) if self._is_json else word
+        return f"{text}\n".encode()
+
+    def _end(self, entry: Entry, code: int) -> None:
+        """Each run's log ends with an entry of the same name, whatever ended the run."""
+        self.enter(entry)
+        self.enter(Entry("error", ENDED, batch=entry.batch, more={"exit_code": code}))
+
+    @contextmanager
+    def opened(self, form: str, file: Path | None, *, is_quiet: bool) -> Iterator[None]:
+        """Log as a command's settings say, and stay with that form. Raises DiskError for a file that can't be had."""
+        # On a terminal somebody looks on, and what programs want is in the file.
+        is_watched = file is not None and sys.stderr.isatty()
+        self._is_json, self._is_quiet, self._form = form == "json" and not is_watched, is_quiet, form
+        try:
+            self._file = None if file is None else _appending(file)
+            yield
+        finally:
+            if self._file is not None:
+                with suppress(OSError):
+                    self._file.close()
+            self._file = None
+
+
+def warn(journal: Journal, warnings: Iterable[str], batch: str = "") -> None:
+    """Warnings that are about no job."""
+    for warning in warnings:
+        journal.say(f"warning: {warning}")
+        journal.enter(Entry("warning", "notice", warning, batch=batch))
+
+
+def asks_for_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether the log is wanted as JSON, as far as it can be told before the command line is read."""
+    said = environment.get("DUBBATCH_LOG_FORMAT", "")
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == "--log-format":
+            said = following
+        elif word.startswith("--log-format="):
+            said = word.partition("=")[2]
+    return said.strip().lower() == "json"
+
+
+def _appending(path: Path) -> TextIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A pipe that nobody reads is not waited for.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+        return os.fdopen(os.open(path, flags, 0o644), "w", encoding="utf-8")
+    except OSError as error:
+        raise DiskError(
+            f"the log can't be written to {path}: {error.strerror or error}",
+            hint="name another file with --log-file, or make its folder writable; nothing was sent",
+        ) from error
+
+
+def _without_secrets(entry: Entry) -> Entry:
+    message, hint = (clean(text, limit=_TEXT_MAX) for text in (entry.message, entry.hint))
+    batch, job = (unsigned(printable(text)) for text in (entry.batch, entry.job))
+    return Entry(entry.level, entry.action, message, hint, batch, job, _safe(entry.more))
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _safe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_safe(item) for item in value]
+    return unsigned(printable(value)) if isinstance(value, str) else value

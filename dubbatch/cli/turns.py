@@ -1,0 +1,83 @@
+"""Several manifests in one command: each in its turn, whatever became of those before it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from dubbatch.cli.exit_codes import INTERRUPTED, TERMINATED, code_of_error, worst
+from dubbatch.cli.journal import Journal
+from dubbatch.cli.project import Project, open_project
+from dubbatch.errors import DubbatchError, UsageError
+
+#: The others are not begun after these.
+_ENDS_ALL = (INTERRUPTED, TERMINATED)
+
+
+def in_turn(projects: Sequence[Project], journal: Journal, work: Callable[[Project], int]) -> int:
+    """Do the work for each, and tell its errors; the code that comes first in the order of all (design, section 8)."""
+    codes: list[int] = []
+    for number, project in enumerate(projects):
+        settings = project.settings
+        try:
+            with journal.opened(settings.log_format, settings.log_file, is_quiet=settings.quiet):
+                codes.append(_one(project, journal, work, is_alone=len(projects) == 1))
+        except DubbatchError as error:
+            # The log itself can't be had.
+            journal.error(error)
+            codes.append(code_of_error(error))
+        if codes[-1] in _ENDS_ALL:
+            left = [other.named for other in projects[number + 1 :]]
+            if left:
+                journal.say(f"not begun: {', '.join(left)}")
+            break
+    return worst(codes)
+
+
+def _one(project: Project, journal: Journal, work: Callable[[Project], int], *, is_alone: bool) -> int:
+    if not is_alone and not project.settings.quiet:
+        journal.say(f"{project.named}:")
+    try:
+        return work(project)
+    except DubbatchError as error:
+        journal.error(error, batch=project.batch)
+        return code_of_error(error)
+
+
+def open_projects(
+    manifests: Iterable[str], values: Mapping[str, Any], *, needs_rows: bool = False
+) -> tuple[Project, ...]:
+    """All of them, so that a slip in the last is told before work starts on the first. Raises as ``open_project``."""
+    projects = tuple(open_project(manifest, values, needs_rows=needs_rows) for manifest in manifests)
+    _check_apart(projects)
+    return projects
+
+
+def _check_apart(projects: Sequence[Project]) -> None:
+    """Raises UsageError where one manifest's work would be taken for another's, or its report be overwritten."""
+    _check_one_each(((project.ledger.absolute(), project.batch) for project in projects), projects, "the same batch")
+    reports = [(report.absolute(), project) for project in projects for report in project.reports]
+    _check_one_each((path for path, _ in reports), [project for _, project in reports], "the same report")
+
+
+def _check_one_each(things: Iterable[object], projects: Sequence[Project], what: str) -> None:
+    owners: dict[object, Project] = {}
+    for thing, project in zip(things, projects, strict=True):
+        owner = owners.setdefault(thing, project)
+        if owner is not project:
+            raise UsageError(
+                f"{owner.named} and {project.named} would write {what}",
+                hint="call dubbatch once for each, or give each a batch and an output folder; nothing was sent",
+            )
+
+
+def in_time(project: Project, started_s: float, clock: Callable[[], float] = time.monotonic) -> Project:
+    """With what is left of ``--max-time`` since the command started: it bounds the command, not each turn."""
+    max_time_s = project.settings.max_time_s
+    if max_time_s is None:
+        return project
+    left_s = max(0.0, max_time_s - (clock() - started_s))
+    resolved = replace(project.resolved, settings=replace(project.settings, max_time_s=left_s))
+    return replace(project, resolved=resolved)
