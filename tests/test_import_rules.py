@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"budget", "preflight"},
     {"forecast", "planner", "signals"},
     {"scheduler", "tracker", "stats", "report"},
-    {"writeback"},
+    {"bulletin", "writeback"},
     {"batch", "ending", "outlook", "refresh"},
     {"pipeline", "preview"},
     {"sandbox", "cli"},

@@ -34,6 +34,8 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "output": ("{language}/{id}.mp4", "{language}/{id}.mp4"),
     "concurrency": ("7", 7),
     "queue_ahead": ("0", 0),
+    "log_format": ("json", "json"),
+    "log_file": ("run.log", HERE / "run.log"),
     "rate_limit": ("30", 30),
     "rate_window_s": ("2m", 120.0),
     "poll_interval_s": ("0.5", 0.5),

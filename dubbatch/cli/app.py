@@ -82,8 +82,10 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dubbatch")
-def app() -> None:
+@click.pass_context
+def app(context: click.Context) -> None:
     """Dub a spreadsheet of videos: every row is sent to the lip-sync API once, followed, downloaded and checked."""
+    context.ensure_object(Journal)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -49,7 +49,7 @@ def test_the_first_run_brings_every_dub_home(ran: CompletedProcess[str], outputs
     for job in JOBS:
         assert check_output(outputs / f"{job}.mp4", durations_s=[7.0]).ok
     assert sorted(books.bills().values()) == [1] * len(JOBS)
-    last = ran.stdout.splitlines()[-1]
+    last = next(line for line in ran.stdout.splitlines() if line.startswith("Outputs in "))
     assert str(outputs) in last
     assert "report.csv" in last
     assert "6 downloaded" in ran.stdout

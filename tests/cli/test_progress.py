@@ -8,11 +8,13 @@ import os
 import re
 import struct
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TextIO
 
 import pytest
 
-from dubbatch.cli.progress import Progress, line, status_line
+from dubbatch.cli.panel import status_line
+from dubbatch.cli.progress import Progress, line
 from dubbatch.events import BatchStarted, Event, JobChanged, Level, Notice, Pace, Sent, Transferred
 from dubbatch.jobs import JobState
 from dubbatch.stats import Stats
@@ -155,7 +157,22 @@ def test_a_line_is_one_printable_line_without_secrets() -> None:
                 Transferred(BATCH, "ep01", up=True, size=3_000_000),
             ],
             "after 2 min: 0 of 4 done; 2 pending, 1 queued, 1 failed, 1 skipped; "
-            "3 of 4 slots, next send in 80 s, up 3.0 MB (0 bytes/s)",
+            "3 of 4 slots, next send in 80 s; up 3.0 MB (0 bytes/s)",
+        ),
+        (
+            [
+                BatchStarted(
+                    BATCH,
+                    3,
+                    2,
+                    ((JobState.PENDING, 2), (JobState.DOWNLOADED, 1)),
+                    ((JobState.PENDING, 1200.0), (JobState.DOWNLOADED, 600.0)),
+                    usual_s=300.0,
+                ),
+                Pace(BATCH, 0, 1, permits=60),
+            ],
+            "after 2 min: 1 of 3 done (1 by earlier runs); 2 pending; "
+            "10.0 of 30.0 media minutes, about 10 min left, done at 09:10; 0 of 1 slots, 0 of 60 permits",
         ),
     ],
 )
@@ -166,7 +183,7 @@ def test_the_status_says_in_words_where_the_run_stands(events: list[Event], expe
         stats(event)
     clock.now_s += 120
 
-    assert status_line(stats.snapshot()) == expected
+    assert status_line(stats.snapshot(), datetime(2026, 11, 21, 9, 0, tzinfo=UTC)) == expected
 
 
 def test_a_log_gets_trouble_at_once_and_a_line_a_minute(log: io.StringIO, clock: Clock) -> None:
