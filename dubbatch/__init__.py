@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dubbatch.api.credentials import Credentials
-    from dubbatch.batch import Batch, RunResult
+    from dubbatch.batch import Batch
     from dubbatch.errors import DubbatchError
     from dubbatch.jobs import Attempt, Job, JobState, Media, Output, Send
     from dubbatch.manifest import Manifest, Problem
     from dubbatch.manifest import load as load_manifest
     from dubbatch.pipeline import run_batch
+    from dubbatch.result import RunResult
     from dubbatch.service import Service
     from dubbatch.settings import Settings
 
@@ -51,7 +52,7 @@ _HOMES = {
     "Media": "jobs",
     "Output": "jobs",
     "Problem": "manifest",
-    "RunResult": "batch",
+    "RunResult": "result",
     "Send": "jobs",
     "Service": "service",
     "Settings": "settings",

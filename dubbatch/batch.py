@@ -1,38 +1,26 @@
-"""A batch from outside: what a run is given, what it leaves, and how its books are opened and closed."""
+"""A batch from outside: what a run is given, and what of it there is to do."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dubbatch.budget import Budget
-from dubbatch.errors import DiskError, ManifestError
 from dubbatch.events import BatchStarted, EventHook, Level, Notice
 from dubbatch.jobs import LIVE, JobState
-from dubbatch.ledger.attempts import NOTHING, Bought, Lengths
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
-from dubbatch.ledger.lock import is_locked
 from dubbatch.manifest import Manifest
 from dubbatch.outlook import usual_s
 from dubbatch.plan import Planned
 from dubbatch.planner import Plan
-from dubbatch.report.causes import Cause as Trouble
-from dubbatch.report.causes import Causes, Urgency
-from dubbatch.report.file import is_there, write_reports
-from dubbatch.report.place import check_place, clear_leftovers
-from dubbatch.report.rows import report_rows
-from dubbatch.stop import Cause, Stop, StopReason
+from dubbatch.report.file import is_there
+from dubbatch.report.place import check_place
 from dubbatch.tracker.shelf import check_writable
 from dubbatch.writeback.rows import TeamFile
-from dubbatch.writeback.writeback import Written, write_back
 
 #: What a run has still to do something for.
 _OPEN = LIVE | {JobState.PENDING, JobState.COMPLETED}
@@ -67,39 +55,6 @@ class Batch:
         return cls(manifest.batch, manifest.origin.resolved, manifest.columns, ledger, output_dir, reports, team)
 
 
-_NO_LENGTHS = Lengths(0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """How a run ended. ``counts`` are of the jobs that it was asked for, whatever run did them."""
-
-    batch: str
-    counts: Mapping[JobState, int]
-    causes: tuple[Cause, ...]
-    output_dir: Path
-    reports: tuple[Path, ...]
-    removed: tuple[str, ...] = ()
-    lengths: Lengths = _NO_LENGTHS
-    #: What became of the team's sheet; None: it was not to be written.
-    sheet: Written | None = None
-    #: Jobs that were downloaded before this run.
-    done_before: int = 0
-    #: What this run's own sends have bought, and what the batch has in all, in seconds of media.
-    bought: Bought = NOTHING
-    bought_in_all_s: float = 0.0
-    #: What keeps jobs from being done, the most urgent first.
-    troubles: tuple[Trouble, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """Where a run began: what was done already, and when, in seconds since the epoch."""
-
-    done: int
-    at_s: float
-
-
 def start_of(batch: str, ledger: Ledger, *, limit: int | None = None, selected_only: bool = False) -> BatchStarted:
     """Where the jobs stand as a run begins. ``limit``: it sends no more than so many."""
     counts = ledger.jobs.counts(batch, selected_only=selected_only)
@@ -115,18 +70,13 @@ def start_of(batch: str, ledger: Ledger, *, limit: int | None = None, selected_o
     )
 
 
-def beginning_of(started: BatchStarted) -> Beginning:
-    """The beginning of a run, which is now."""
-    return Beginning(dict(started.counts).get(JobState.DOWNLOADED, 0), time.time())
-
-
 def row_of(batch: Batch) -> BatchRow:
     return BatchRow(
         name=batch.name,
         manifest=batch.manifest,
         output_dir=str(batch.output_dir),
         columns=json.dumps(batch.columns, ensure_ascii=False),
-        started_at=_now(),
+        started_at=timestamp(),
     )
 
 
@@ -148,100 +98,9 @@ def check_places(batch: Batch, ledger: Ledger) -> None:
         check_place(report)
 
 
-def finish(
-    name: str,
-    output_dir: Path,
-    reports: tuple[Path, ...],
-    ledger: Ledger,
-    stop: Stop,
-    beginning: Beginning,
-    *,
-    delimiter: str,
-) -> RunResult:
-    """Close the books of this run: the reports, and then its end.
-
-    A report that can't be written is one more cause, told beside the others. The end stays open
-    then, as after a kill, and the next run writes the reports. ``delimiter`` is CSV's.
-    """
-    now = _now()
-    if ledger.path is not None:
-        # Also of batches whose run was killed and whose manifest has another name since.
-        for batch in ledger.jobs.batches():
-            if batch == name or not is_locked(ledger.path, batch):
-                _clear_fetched(fetched_folder(ledger.path, batch))
-    failed = rewrite(name, reports, ledger, delimiter, finished_at=now)
-    stop.reasons += [Cause(StopReason.DISK, error.message, error.hint) for error in failed.values()]
-    if not failed:
-        ledger.jobs.finish_batch(name, now)
-    written = tuple(path for path in reports if path not in failed)
-    return result_of(name, output_dir, written, ledger, stop, beginning)
-
-
 def backups_folder(ledger: Path) -> Path:
     """Where the team's sheet is kept as it was before results were written into it."""
     return ledger.parent / "backups"
-
-
-def fill_in(result: RunResult, team: TeamFile | None, ledger: Ledger) -> RunResult:
-    """Write where the batch stands into the team's sheet. That it can't be written is one more cause."""
-    if team is None or not result.counts or ledger.path is None:
-        return result
-    try:
-        sheet = write_back(team, ledger, result.batch, backups_folder(ledger.path), datetime.now(UTC))
-    except (DiskError, ManifestError) as error:
-        return replace(result, causes=(*result.causes, Cause(StopReason.DISK, error.message, error.hint)))
-    return replace(result, sheet=sheet)
-
-
-def rewrite(
-    name: str, reports: Sequence[Path], ledger: Ledger, delimiter: str, *, finished_at: str = ""
-) -> dict[Path, DiskError]:
-    """Write a batch's reports from the ledger; those that could not be written, and why.
-
-    ``finished_at``: of the run that has ended; empty: it has not, or not by itself. For the holder of the batch's lock.
-    """
-    for path in reports:
-        clear_leftovers(path)
-    return write_reports(reports, ledger, name, delimiter=delimiter, finished_at=finished_at)
-
-
-def _clear_fetched(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    # Another batch's may be there still.
-    with suppress(OSError):
-        folder.parent.rmdir()
-
-
-def result_of(
-    name: str,
-    output_dir: Path,
-    reports: tuple[Path, ...],
-    ledger: Ledger,
-    stop: Stop,
-    beginning: Beginning | None = None,
-) -> RunResult:
-    """Where the batch stands now. ``beginning``: of this run; None: there was nothing to do for it."""
-    counts = ledger.jobs.counts(name, selected_only=True)
-    return RunResult(
-        name,
-        counts,
-        tuple(stop.reasons),
-        output_dir,
-        reports,
-        tuple(ledger.jobs.removed(name)),
-        ledger.attempts.lengths(name),
-        done_before=beginning.done if beginning else counts.get(JobState.DOWNLOADED, 0),
-        bought=ledger.attempts.bought_since(name, beginning.at_s) if beginning else NOTHING,
-        bought_in_all_s=Budget((), ledger, name).spent_s(),
-        troubles=tuple(troubles(name, ledger)),
-    )
-
-
-def troubles(name: str, ledger: Ledger) -> Iterator[Trouble]:
-    """What keeps the batch's jobs from being done, by cause, the most urgent first."""
-    causes = Causes.of(report_rows(ledger, name, troubled_only=True))
-    for urgency in (Urgency.PERSON, Urgency.WAITS):
-        yield from causes.ranked(urgency)
 
 
 def is_finished(batch: Batch, ledger: Ledger, delimiter: str) -> bool:
@@ -291,7 +150,8 @@ def notice_missing(batch: str, missing: int, hook: EventHook) -> None:
         hook(Notice(batch, Level.INFO, message, "`dubbatch collect` fetches them again, free"))
 
 
-def _now() -> str:
+def timestamp() -> str:
+    """This moment, as the ledger has it."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

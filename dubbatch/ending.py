@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dubbatch.batch import RunResult, rewrite
 from dubbatch.errors import DubbatchError
 from dubbatch.events import EventHook, Level, Notice
 from dubbatch.ledger.ledger import LedgerThread
 from dubbatch.refresh import Heard, refreshing
+from dubbatch.result import RunResult, rewrite
 from dubbatch.run import Run
 from dubbatch.signals import stopping_on_signals
 from dubbatch.stop import Stop, StopReason

@@ -19,20 +19,14 @@ from dubbatch.api.client import ChamelaionClient
 from dubbatch.asking import Asking
 from dubbatch.batch import (
     Batch,
-    Beginning,
-    RunResult,
-    beginning_of,
     check_places,
     count_missing,
     fetch_again,
     fetched_folder,
-    fill_in,
-    finish,
     has_work,
     is_finished,
     needs_key,
     notice_missing,
-    result_of,
     row_of,
     start_of,
 )
@@ -55,6 +49,7 @@ from dubbatch.planner import Plan, draw_up
 from dubbatch.preflight.examination import Checks
 from dubbatch.preflight.inspector import open_inspector
 from dubbatch.refresh import Heard
+from dubbatch.result import Beginning, RunResult, beginning_of, fill_in, finish, result_of
 from dubbatch.run import Run
 from dubbatch.scheduler.lookup import LookUp
 from dubbatch.scheduler.poster import Poster

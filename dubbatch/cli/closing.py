@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from dubbatch.batch import RunResult
 from dubbatch.cli.advice import Call, Left, step_lines, steps
 from dubbatch.cli.audience import while_read
 from dubbatch.cli.entries import end_entry
@@ -15,6 +14,7 @@ from dubbatch.cli.render import counted, sheet_lines, trouble_lines
 from dubbatch.cli.speech import say
 from dubbatch.cli.words import jobs
 from dubbatch.forms import Price
+from dubbatch.result import RunResult
 from dubbatch.settings import Settings
 from dubbatch.stop import StopReason
 

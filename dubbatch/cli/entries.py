@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dubbatch.batch import RunResult
 from dubbatch.cli.exit_codes import OK, REMAINS
 from dubbatch.cli.journal import ENDED, Entry
 from dubbatch.events import BatchStarted, Event, JobChanged, Level, Notice, Sent
 from dubbatch.jobs import JobState
 from dubbatch.manifest import Problem
 from dubbatch.report.causes import Cause
+from dubbatch.result import RunResult
 from dubbatch.stats import Snapshot, problem_of
 
 

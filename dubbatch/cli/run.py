@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from dubbatch.batch import Batch, RunResult
+from dubbatch.batch import Batch
 from dubbatch.cli.closing import tell_end
 from dubbatch.cli.exit_codes import MANIFEST, OK, SOME_FAILED, worst
 from dubbatch.cli.journal import Journal, warn
@@ -27,6 +27,7 @@ from dubbatch.manifest import Manifest
 from dubbatch.outlook import Outlook
 from dubbatch.pipeline import run_batch
 from dubbatch.planner import Plan
+from dubbatch.result import RunResult
 from dubbatch.settings import Settings
 
 #: More than so many jobs are not sent by a person's slip of the hand (design, section 8).

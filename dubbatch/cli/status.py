@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from dubbatch.batch import troubles
 from dubbatch.bulletin import Reader, bulletin_path
 from dubbatch.cli.advice import Left, step_lines, steps
 from dubbatch.cli.exit_codes import OK
@@ -20,6 +19,7 @@ from dubbatch.cli.watch import watch
 from dubbatch.errors import UsageError
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
+from dubbatch.result import troubles
 
 
 @click.command("status")

@@ -29,7 +29,7 @@ import pytest
 
 from dubbatch import identity
 from dubbatch.api.credentials import Credentials
-from dubbatch.batch import Batch, RunResult
+from dubbatch.batch import Batch
 from dubbatch.errors import LedgerError
 from dubbatch.events import Event, JobChanged, Notice, Sent
 from dubbatch.jobs import JobRecord, JobState
@@ -39,6 +39,7 @@ from dubbatch.manifest import load
 from dubbatch.media.facts import Facts
 from dubbatch.media.hashing import digests_of, sha256_of, stamp_of
 from dubbatch.pipeline import collect_batch, run_batch
+from dubbatch.result import RunResult
 from dubbatch.sandbox.books import Books, Request
 from dubbatch.sandbox.server import Sandbox
 from dubbatch.sandbox.settings import SandboxSettings

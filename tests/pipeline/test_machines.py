@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dubbatch.batch import RunResult
 from dubbatch.cli.standing import code_of_run
 from dubbatch.errors import BatchBusy
 from dubbatch.jobs import JobState
+from dubbatch.result import RunResult
 from dubbatch.stop import StopReason
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dubbatch.batch import RunResult
 from dubbatch.jobs import JobState
+from dubbatch.result import RunResult
 from dubbatch.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dubbatch.batch import RunResult
 from dubbatch.jobs import JobState
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.media.checks import check_output
+from dubbatch.result import RunResult
 
 if TYPE_CHECKING:
     from tests.pipeline.conftest import OpenProject, Project

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dubbatch.batch import RunResult
 from dubbatch.errors import BatchBusy, UsageError
 from dubbatch.events import BatchStarted, Event, Sent
 from dubbatch.jobs import JobState
 from dubbatch.media.checks import check_output
+from dubbatch.result import RunResult
 from dubbatch.sandbox.books import Kind
 from dubbatch.stop import StopReason
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dubbatch.batch import RunResult
 from dubbatch.jobs import JobState
 from dubbatch.media.checks import check_output
+from dubbatch.result import RunResult
 from dubbatch.tracker import fetching, part
 
 if TYPE_CHECKING:
