@@ -18,7 +18,6 @@ from dubbatch.cli.render import show_end, show_warnings
 from dubbatch.cli.serving import service_of
 from dubbatch.cli.speech import say
 from dubbatch.cli.standing import code_of_run
-from dubbatch.errors import KeyRefused
 from dubbatch.pipeline import collect_batch
 
 
@@ -42,7 +41,7 @@ def command(manifest: str, **values: Any) -> int:
     reports = (*(Path(batch.output_dir) / name for name in ("report.csv", "report.json")), *settings.report)
     with service_of(project) as service, Progress(sys.stderr, quiet=settings.quiet, bar=settings.progress) as progress:
         if not service.credentials:
-            raise KeyRefused("no key for the service", hint="set CHAMELAION_API_KEY; nothing was sent")
+            raise service.credentials.missing()
         collecting = collect_batch(
             batch, project.ledger.absolute(), service, settings, hook=progress, reports=reports, team=team
         )

@@ -15,6 +15,7 @@ import click
 
 from dubbatch.batch import Batch
 from dubbatch.cli.exit_codes import MANIFEST, OK
+from dubbatch.cli.keys import find_key
 from dubbatch.cli.listing import show_problems, show_stop
 from dubbatch.cli.options import manifest_argument, setting_options
 from dubbatch.cli.outlook import show_plan
@@ -22,7 +23,6 @@ from dubbatch.cli.plan_json import plan_as_json, unreadable_as_json
 from dubbatch.cli.progress import Progress
 from dubbatch.cli.project import Project, open_project
 from dubbatch.cli.render import show_warnings
-from dubbatch.cli.serving import credentials
 from dubbatch.errors import LedgerError, ManifestError, ServiceError
 from dubbatch.events import EventHook, ignore
 from dubbatch.inputs import Inputs
@@ -123,9 +123,11 @@ async def _draw_up(project: Project, manifest: Manifest, hook: EventHook) -> tup
 
 async def _ask_account(project: Project, manifest: Manifest, plan: Plan, thread: LedgerThread) -> Plan:
     """With a key, what the account already has is not counted as to be sent. Without an answer: at most."""
-    if not any(row.sends for row in plan.chosen) or project.settings.sandbox or not (key := credentials()):
+    if not any(row.sends for row in plan.chosen) or project.settings.sandbox:
         return plan
-    service = Service(project.settings.base_url, key)
+    service = Service(project.settings.base_url, find_key(project.settings.base_url).credentials)
+    if not service.credentials:
+        return plan
     batch = Batch.of(manifest, project.ledger.absolute(), project.output_dir.absolute(), ())
     try:
         return await ask_account(batch, plan, service, project.settings, thread)
