@@ -7,7 +7,7 @@ none is made, migrated or locked.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +93,8 @@ class OnRecord:
     unknown: tuple[Unknown, ...]
 
 
-async def read_list(client: ChamelaionClient, patience_s: float = 60.0) -> AccountList:
-    """The account's list: its newest requests, as many as can be read in ``patience_s``, for a person waits.
+async def read_list(client: ChamelaionClient, *, most: int = READ_MAX, patience_s: float = 60.0) -> AccountList:
+    """The newest ``most`` of the account's requests, or as many as can be read in ``patience_s``: a person waits.
 
     Raises ServiceError where none can.
     """
@@ -107,7 +107,7 @@ async def read_list(client: ChamelaionClient, patience_s: float = 60.0) -> Accou
             async for page in listing.from_newest():
                 found |= {request.id: request for request in page.requests}
                 pages, total = pages + 1, page.total
-                if len(found) >= READ_MAX:
+                if len(found) >= most:
                     break
     if not pages:
         raise ServiceUnreachable(
@@ -115,7 +115,7 @@ async def read_list(client: ChamelaionClient, patience_s: float = 60.0) -> Accou
             hint="the service may be busy: try again later; nothing was sent",
         )
     newest = sorted(found.values(), key=lambda request: epoch_s(request.created_at) or 0.0, reverse=True)
-    return AccountList(tuple(newest[:READ_MAX]), total)
+    return AccountList(tuple(newest[:most]), total)
 
 
 async def read_log(service: Service, window_s: float) -> HostLog:
@@ -137,19 +137,16 @@ def look_up(paths: Iterable[Path], label: str, requests: Sequence[Request], refu
 
     ``refusals``: how many of each are wanted.
     """
-    learned, unread = list[Learned](), list[Unread]()
-    ids, attempts = set[str](), dict[str, Attempt]()
+    learned, unread, attempts = list[Learned](), list[Unread](), list[Attempt]()
+    references = {request.reference_id for request in requests if request.reference_id}
     for path in paths:
         try:
             with Ledger.copy_of(_there(path)) as ledger:
                 learned.append(_learned(path, ledger, label, refusals))
-                ids |= ledger.attempts.known_requests(request.id for request in requests)
-                attempts |= _under(ledger, requests)
+                attempts += ledger.attempts.with_references(references)
         except LedgerError as error:
             unread.append(Unread(path, error.message))
-    strange = (request for request in requests if request.id not in ids)
-    unknown = (_unknown(request, attempts.get(request.reference_id)) for request in strange)
-    return OnRecord(tuple(learned), tuple(unread), tuple(request for request in unknown if request is not None))
+    return OnRecord(tuple(learned), tuple(unread), tuple(_unknown(requests, attempts)))
 
 
 def _there(path: Path) -> Path:
@@ -167,14 +164,12 @@ def _learned(path: Path, ledger: Ledger, label: str, refusals: int) -> Learned:
     return Learned(path, account.slots, account.usual_s, account.newest_first, told)
 
 
-def _under(ledger: Ledger, requests: Sequence[Request]) -> dict[str, Attempt]:
-    """The ledger's attempts under the references of these requests."""
-    references = {request.reference_id for request in requests if request.reference_id}
-    return {attempt.reference: attempt for attempt in ledger.attempts.with_references(references)}
-
-
-def _unknown(request: Request, attempt: Attempt | None) -> Unknown | None:
-    """What is known of a request whose id is not; ``attempt`` has its reference. None: it will be that attempt's."""
-    if attempt is None:
-        return Unknown(request)
-    return Unknown(request, attempt.job) if attempt.request_id else None
+def _unknown(requests: Iterable[Request], attempts: Iterable[Attempt]) -> Iterator[Unknown]:
+    """Requests that no attempt has. One under the reference of an attempt that has none yet will be that one's."""
+    by_reference = dict[str, list[Attempt]]()
+    for attempt in attempts:
+        by_reference.setdefault(attempt.reference, []).append(attempt)
+    for request in requests:
+        same = by_reference.get(request.reference_id, [])
+        if not any(attempt.request_id in ("", request.id) for attempt in same):
+            yield Unknown(request, same[0].job if same else "")

@@ -24,7 +24,7 @@ def account_as_json(
             {
                 "ledger": str(learned.ledger),
                 "slots": learned.slots,
-                "usual_s": learned.usual_s,
+                "usual_s": learned.usual_s and round(learned.usual_s, 1),
                 "newest_first": learned.newest_first,
                 "refusals": [refusal._asdict() for refusal in learned.refusals],
             }

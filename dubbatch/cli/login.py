@@ -92,6 +92,6 @@ async def _owner_of(key: str, settings: Settings) -> str:
         except KeyRefused as error:
             raise KeyRefused(error.message, hint=f"copy it again from the dashboard; {_NOT_STORED}") from error
         except ServiceError as error:
-            hint = f"the key could not be checked, so {_NOT_STORED}"
-            raise ServiceError(error.message, hint=f"{hint}; {error.hint}" if error.hint else hint) from error
+            hint = f"check the network and --base-url; the key could not be checked, so {_NOT_STORED}"
+            raise ServiceError(error.message, hint=hint) from error
     return account.name or "an account without a name"

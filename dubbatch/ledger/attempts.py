@@ -109,10 +109,6 @@ class AttemptTable:
         rows = self._db.all("attempts_with_references", references=json.dumps(list(references)))
         return [attempt_from_row(row) for row in rows]
 
-    def known_requests(self, ids: Iterable[str]) -> set[str]:
-        """Of these ids of requests, those that this ledger has."""
-        return {row["request_id"] for row in self._db.all("request_ids", ids=json.dumps(list(ids)))}
-
     def was_sent(self, reference: str) -> bool:
         return self._db.one("was_sent", reference=reference) is not None
 

@@ -289,10 +289,6 @@ WHERE sends.outcome = 'refused' AND sends.said <> '' ORDER BY sends.id DESC LIMI
 -- name: attempts_with_references
 SELECT * FROM attempts WHERE reference IN (SELECT value FROM json_each(:references));
 
--- name: request_ids
--- Of these ids of requests, those that an attempt has.
-SELECT request_id FROM attempts WHERE request_id IN (SELECT value FROM json_each(:ids));
-
 -- name: was_sent
 SELECT 1 AS yes FROM sends WHERE reference = :reference LIMIT 1;
 
