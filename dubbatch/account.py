@@ -17,7 +17,7 @@ from dubbatch.api.wire import Request, epoch_s
 from dubbatch.asking import Asking
 from dubbatch.errors import LedgerError, ServiceUnreachable
 from dubbatch.jobs import Attempt
-from dubbatch.ledger.attempts import Refusal
+from dubbatch.ledger.account import Refusal
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.ledger.permit_log import SqlitePermitLog
 from dubbatch.listing import Listing
@@ -160,7 +160,7 @@ def _learned(path: Path, ledger: Ledger, label: str, refusals: int) -> Learned:
     account = ledger.account.get()
     if account.service != label:
         raise LedgerError(f"it belongs to {account.service or 'no service yet'}")
-    told = tuple(ledger.attempts.refusals(refusals))
+    told = tuple(ledger.account.refusals(refusals))
     return Learned(path, account.slots, account.usual_s, account.newest_first, told)
 
 

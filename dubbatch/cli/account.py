@@ -25,7 +25,7 @@ from dubbatch.cli.project import settings_here
 from dubbatch.cli.render import show_warnings
 from dubbatch.cli.speech import say
 from dubbatch.errors import KeyRefused
-from dubbatch.ledger.attempts import Refusal
+from dubbatch.ledger.account import Refusal
 from dubbatch.service import Service
 from dubbatch.settings import Settings
 
@@ -108,14 +108,14 @@ def _record_lines(record: OnRecord) -> Iterator[str]:
         yield f"ledger    {learned.ledger}: {_limits(learned)}"
     for unread in record.unread:
         yield f"left out  {unread.ledger}: {unread.reason}"
-    if refusals := latest_refusals(record):
+    if refusals := _latest_refusals(record):
         yield "refused   the latest sends that the service did not take:"
     for refusal in refusals:
         when = datetime.fromtimestamp(refusal.at_s, UTC)
         yield f"  {when:%Y-%m-%dT%H:%M:%SZ}  {refusal.job} of batch {refusal.batch}: {refusal.said}"
 
 
-def latest_refusals(record: OnRecord) -> list[Refusal]:
+def _latest_refusals(record: OnRecord) -> list[Refusal]:
     """Of all ledgers, newest first."""
     every = (refusal for learned in record.learned for refusal in learned.refusals)
     return heapq.nlargest(_LATEST, every, key=lambda refusal: refusal.at_s)

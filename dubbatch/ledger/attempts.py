@@ -35,17 +35,6 @@ class Spent(NamedTuple):
     length_s: float
 
 
-class Refusal(NamedTuple):
-    """A send that the service did not take."""
-
-    batch: str
-    job: str
-    #: Wall-clock seconds since the epoch.
-    at_s: float
-    #: The service's words, or what kept the send from reaching it.
-    said: str
-
-
 class Lengths(NamedTuple):
     """Seconds of media of one batch."""
 
@@ -100,10 +89,6 @@ class AttemptTable:
 
     def sends(self, reference: str) -> list[Send]:
         return [send_from_row(row) for row in self._db.all("sends_of", reference=reference)]
-
-    def refusals(self, limit: int) -> list[Refusal]:
-        """The latest sends that the service did not take, newest first."""
-        return [Refusal(**dict(row)) for row in self._db.all("refusals", limit=limit)]
 
     def with_references(self, references: Iterable[str]) -> list[Attempt]:
         rows = self._db.all("attempts_with_references", references=json.dumps(list(references)))

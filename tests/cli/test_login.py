@@ -260,7 +260,7 @@ class Troubled(KeyringBackend):
     priority = 1
 
     def __init__(self, get: Callable[[], str | None], put: Callable[[str], None]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._get, self._put = get, put
 
     def get_password(self, service: str, username: str) -> str | None:
