@@ -53,7 +53,7 @@ def key_of_environment() -> FoundKey | None:
 
 def open_keyring(base_url: str) -> Keyring:
     """The keyring's place for the key of the service at ``base_url``. Raises UsageError."""
-    return Keyring(base_url, patience_s=_PERSON_S if sys.stdin is not None and sys.stdin.isatty() else _NOBODY_S)
+    return Keyring(base_url, patience_s=_PERSON_S if sys.stdin.isatty() else _NOBODY_S)
 
 
 def _found(given: Mapping[str, str], where: str) -> FoundKey:

@@ -45,13 +45,13 @@ def command(forget: bool, **values: Any) -> int:
     resolved = settings_here(values)
     show_warnings(resolved.warnings)
     settings = resolved.settings
-    keyring = open_keyring(settings.base_url)
+    keyring, before_it = open_keyring(settings.base_url), key_of_environment()
     if forget:
         _forget(keyring, settings)
     else:
         _store(keyring, settings)
-    if key := key_of_environment():
-        say(f"The key from {key.origin} is used all the same: it comes before the keyring.")
+    if before_it is not None:
+        say(f"The key from {before_it.origin} is used all the same: it comes before the keyring.")
     return OK
 
 
@@ -80,7 +80,7 @@ def _asked_for() -> str:
         # Of what PowerShell pipes, the first character is no part of the key.
         key = sys.stdin.buffer.readline(_LINE_MAX).decode("utf-8-sig", "replace")
     if not key.strip():
-        raise UsageError("no key came on standard input", hint=f"give it as one line; {_NOT_STORED}")
+        raise UsageError("no key came", hint=f"give it as one line; {_NOT_STORED}")
     return key.strip()
 
 
