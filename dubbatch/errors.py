@@ -6,6 +6,7 @@ DubbatchError
 ├── LedgerError            the ledger can't be read, written or locked
 ├── DiskError              an output or a report can't be written
 ├── BatchBusy              another run works on this batch (or on the same work elsewhere)
+├── NoKeyring              the system's keyring is not there, or can't be used
 ├── MediaError             a media file can't be read, or changed under our hands
 ├── DownloadError          an output could not be fetched this time
 │   ├── LinkExpired        ask the service for a fresh link
@@ -62,6 +63,10 @@ class DiskError(DubbatchError):
 
 class BatchBusy(DubbatchError):
     """Another process, or another machine, works on the same batch."""
+
+
+class NoKeyring(DubbatchError):
+    """The system's keyring is not there, is locked, or fails."""
 
 
 class MediaError(DubbatchError):

@@ -32,7 +32,6 @@ from dubbatch.batch import (
 )
 from dubbatch.budget import Budget
 from dubbatch.ending import reported, see_through, stop_in_time, undisturbed
-from dubbatch.errors import KeyRefused
 from dubbatch.events import EventHook, Inspected, Level, Notice
 from dubbatch.inputs import Inputs
 from dubbatch.jobs import Job
@@ -125,8 +124,7 @@ async def _begin(
     if not confirm(plan, await thread(outlook, plan, batch.name, ledger, settings)):
         return RunResult(batch.name, {}, (), batch.output_dir, ())
     if not service.credentials and needs_key(plan, ledger):
-        hint = "set CHAMELAION_API_KEY, or try it free with --sandbox; nothing was sent"
-        raise KeyRefused("no key for the service", hint=hint)
+        raise service.credentials.missing()
     if not plan.is_news and is_finished(batch, ledger, settings.csv_delimiter):
         notice_missing(batch.name, await thread(count_missing, batch.name, ledger), hook)
         return result_of(batch.name, batch.output_dir, batch.reports, ledger, Stop())
@@ -177,6 +175,7 @@ async def _look_in(
     beginning = beginning_of(started)
     heard(started)
     async with open_run(batch.name, folder, service, settings, thread, heard, stop) as run:
+        await service.note_ledger(run.ledger_path)
         await see_through(run, _collect(run), reports, heard)
     return await undisturbed(stop, _close(batch.name, folder, reports, team, thread, stop, beginning, settings))
 
@@ -224,6 +223,7 @@ async def _work(run: Run, service: Service, fetched: Path, checks: Checks) -> No
     """The stages side by side; each ends when those before it have ended and its own work is done."""
     account = await run.ledger(run.books.account.get)
     settings, log = run.settings, service.permit_log()
+    await service.note_ledger(run.ledger_path)
     slots = Slots(settings.concurrency, remembered=account.slots, queue_ahead=settings.queue_ahead)
     holders, inputs = Holders(slots), Inputs(run.ledger)
     permits = Permits(settings.rate_limit, settings.rate_window_s, log)

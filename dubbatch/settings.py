@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from dubbatch.errors import UsageError
@@ -37,6 +38,8 @@ DEFAULT_BASE_URL = "https://api.chamelaion.com/api"
 ENV_PREFIX = "DUBBATCH_"
 #: The SDK's own name for the service's address is honoured too.
 _SDK_BASE_URL = "CHAMELAION_BASE_URL"
+
+_NO_LINES: Mapping[str, str] = MappingProxyType({})
 
 #: What may stand between the cells of a CSV report, by the word for it.
 CSV_DELIMITERS: Mapping[str, str] = {",": ",", ";": ";", "|": "|", "tab": "\t"}
@@ -260,6 +263,8 @@ class Resolved:
     settings: Settings
     #: Option name -> "flag", "environment", "manifest", "dubbatch.toml" or "default".
     origins: Mapping[str, str]
+    #: Option name -> the same with the very place: ``flag --timeout``, ``manifest spring.yaml, line 4``.
+    places: Mapping[str, str]
     #: Of the manifest: problems of its cells, told with the others.
     manifest_faults: tuple[Fault, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -273,8 +278,11 @@ def resolve(
     toml: Mapping[str, str | Iterable[str]],
     here: Path,
     beside: Path,
+    lines: Mapping[str, str] = _NO_LINES,
 ) -> Resolved:
     """Merge all sources by option name. ``here`` is the working directory, ``beside`` the manifest's folder.
+
+    ``lines`` says of the manifest's settings where they stand in it.
 
     Raises UsageError for what stands in flags, environment or dubbatch.toml; the manifest's own
     faults are returned, so that they can be told with their cells.
@@ -284,6 +292,7 @@ def resolve(
     ]
     values: dict[str, Any] = {}
     origins = {option.name: "default" for option in OPTIONS.values()}
+    places = dict(origins)
     faults = tuple(_manifest_faults(manifest))
     bad = {fault.key for fault in faults}
     layers += [
@@ -295,7 +304,17 @@ def resolve(
         for key, raw in layer.items():
             values[_BY_NAME[key]] = _parse(origin, OPTIONS[_BY_NAME[key]], raw, base)
             origins[key] = origin
-    return Resolved(Settings(**values), origins, faults, tuple(_env_warnings(env)))
+            places[key] = f"{origin} {_exactly(origin, OPTIONS[_BY_NAME[key]], env, beside, lines)}".rstrip()
+    return Resolved(Settings(**values), origins, places, faults, tuple(_env_warnings(env)))
+
+
+def _exactly(origin: str, option: Option, env: Mapping[str, str], beside: Path, lines: Mapping[str, str]) -> str:
+    """Which flag, variable, line or file it was."""
+    if origin == "flag":
+        return option.flag
+    if origin == "environment":
+        return option.env if env.get(option.env) else _SDK_BASE_URL
+    return lines.get(option.name, "") if origin == "manifest" else str(beside / "dubbatch.toml")
 
 
 def _parse(origin: str, option: Option, raw: str | Iterable[str], base: Path) -> Any:

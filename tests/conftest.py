@@ -23,6 +23,10 @@ settings.register_profile("shared", deadline=None, suppress_health_check=[Health
 settings.load_profile("shared")
 
 
+#: One that holds nothing: that of whoever runs the tests is not looked into.
+NO_KEYRING = "keyring.backends.null.Keyring"
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Take away what a shell may have set, and keep the permit log out of the home directory."""
@@ -30,6 +34,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
         if name.startswith(("CHAMELAION_", "DUBBATCH_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(_state_home(tmp_path_factory)))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", NO_KEYRING)
 
 
 def _state_home(factory: pytest.TempPathFactory) -> Path:

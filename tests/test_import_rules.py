@@ -19,7 +19,7 @@ LAYERS: list[set[str]] = [
     {"events", "flow", "pacing", "settings"},
     {"manifest", "media", "api", "ledger"},
     {"pairing", "selection", "settlement", "stop", "service", "inputs", "asking", "listing", "plan", "run"},
-    {"budget", "preflight"},
+    {"account", "budget", "preflight"},
     {"forecast", "planner", "signals"},
     {"scheduler", "tracker", "stats", "report"},
     {"bulletin", "writeback"},
@@ -50,6 +50,7 @@ ENGINES = {
     "xml.parsers.expat": {"manifest.workbook.ooxml"},
     "filelock": {"ledger", "sandbox"},
     "dotenv": {"cli"},
+    "keyring": {"cli.keyring"},
 }
 
 
@@ -116,7 +117,7 @@ def test_no_module_of_ours_is_imported_inside_a_function() -> None:
 def test_help_loads_no_heavy_library() -> None:
     """``dubbatch --help`` starts at once."""
     heavy = {"pandas", "av", "httpx", "pydantic", "starlette", "uvicorn", "sqlite3", "rich", "yaml", "tenacity"}
-    heavy |= {"asyncio", "ssl", "langcodes", "python_calamine", "xlsxwriter"}
+    heavy |= {"asyncio", "ssl", "langcodes", "python_calamine", "xlsxwriter", "keyring"}
     code = (
         "import sys; from dubbatch.cli.app import app; app.main(['--help'], standalone_mode=False); print(*sys.modules)"
     )

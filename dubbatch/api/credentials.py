@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dubbatch.errors import UsageError
+from dubbatch.errors import KeyRefused, UsageError
 
 _HIDDEN = b"***"
 #: A shorter key is a word (the sandbox's is ``sandbox``), and words may stand in anybody's text.
@@ -26,6 +26,8 @@ class Credentials:
     api_key: str = ""
     #: ``CHAMELAION_BEARER_TOKEN``: sent as ``Authorization: Bearer``.
     bearer_token: str = ""
+    #: What kept a key from being found, in words for a person; empty: nothing, it is just not there.
+    trouble: str = ""
 
     def __post_init__(self) -> None:
         for name, secret in (("API key", self.api_key), ("bearer token", self.bearer_token)):
@@ -41,6 +43,14 @@ class Credentials:
     def __repr__(self) -> str:
         given = [name for name in ("api_key", "bearer_token") if getattr(self, name)]
         return f"Credentials({', '.join(f'{name}=***' for name in given)})"
+
+    def missing(self) -> KeyRefused:
+        """What to raise where a key is needed and there is none: the same words in every command."""
+        return KeyRefused(
+            "no key for the service" + (f" ({self.trouble})" if self.trouble else ""),
+            hint="set CHAMELAION_API_KEY in the environment or in a .env file, or store it with `dubbatch login`; "
+            "`dubbatch run MANIFEST --sandbox` needs none; nothing was sent",
+        )
 
     def headers(self) -> dict[str, str]:
         """The headers for one request to the service, and to nobody else."""

@@ -20,7 +20,6 @@ from dubbatch.cli.serving import service_of
 from dubbatch.cli.speech import say
 from dubbatch.cli.standing import code_of_run
 from dubbatch.cli.turns import in_turn, open_projects
-from dubbatch.errors import KeyRefused
 from dubbatch.pipeline import collect_batch
 
 
@@ -52,7 +51,7 @@ def _collect(project: Project, journal: Journal, words: Sequence[str]) -> int:
     reports = (*(Path(batch.output_dir) / name for name in ("report.csv", "report.json")), *settings.report)
     with service_of(project) as service, progress_of(project, journal, project.bulletin) as progress:
         if not service.credentials:
-            raise KeyRefused("no key for the service", hint="set CHAMELAION_API_KEY; nothing was sent")
+            raise service.credentials.missing()
         collecting = collect_batch(
             batch, project.ledger.absolute(), service, settings, hook=progress, reports=reports, team=team
         )

@@ -15,13 +15,13 @@ import click
 from dubbatch.batch import Batch
 from dubbatch.cli.exit_codes import MANIFEST, OK
 from dubbatch.cli.journal import Journal, warn
+from dubbatch.cli.keys import find_key
 from dubbatch.cli.listing import show_problems, show_stop
 from dubbatch.cli.options import manifests_argument, setting_options
 from dubbatch.cli.outlook import show_plan
 from dubbatch.cli.plan_json import plan_as_json, unreadable_as_json
 from dubbatch.cli.progress import progress_of
 from dubbatch.cli.project import Project
-from dubbatch.cli.serving import credentials
 from dubbatch.cli.turns import in_turn, open_projects
 from dubbatch.errors import LedgerError, ManifestError, ServiceError
 from dubbatch.events import EventHook, ignore
@@ -136,9 +136,11 @@ async def _ask_account(
     project: Project, manifest: Manifest, plan: Plan, thread: LedgerThread, journal: Journal
 ) -> Plan:
     """With a key, what the account already has is not counted as to be sent. Without an answer: at most."""
-    if not any(row.sends for row in plan.chosen) or project.settings.sandbox or not (key := credentials()):
+    if not any(row.sends for row in plan.chosen) or project.settings.sandbox:
         return plan
-    service = Service(project.settings.base_url, key)
+    service = Service(project.settings.base_url, find_key(project.settings.base_url).credentials)
+    if not service.credentials:
+        return plan
     batch = Batch.of(manifest, project.ledger.absolute(), project.output_dir.absolute(), ())
     try:
         return await ask_account(batch, plan, service, project.settings, thread)

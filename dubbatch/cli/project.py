@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any
 from dubbatch.bulletin import Bulletin, bulletin_path
 from dubbatch.cli.advice import Call
 from dubbatch.cli.options import RECORD, given_flags
+from dubbatch.cli.toml import is_meaning, likely, read_toml
 from dubbatch.errors import ManifestError, UsageError
 from dubbatch.jobs import Job
 from dubbatch.ledger.jobs import BatchRow
@@ -21,7 +21,6 @@ from dubbatch.ledger.ledger import Ledger
 from dubbatch.manifest import Head, Manifest, Origin, Problem, load, parse_address, read_head
 from dubbatch.manifest.address import STANDARD_INPUT
 from dubbatch.manifest.cells import Cell, Record
-from dubbatch.manifest.columns import is_column, nearest_column
 from dubbatch.manifest.output_names import safe_folder
 from dubbatch.manifest.problems import shown
 from dubbatch.manifest.sources import read_at_most
@@ -34,10 +33,8 @@ from dubbatch.writeback.writeback import check_kind
 
 #: In the sandbox jobs take seconds, so everything that waits for minutes waits for seconds.
 _SANDBOX_PACE: Mapping[str, float] = {"poll_interval_s": 0.5, "settle_s": 10.0}
-#: The setting that may be a table.
+#: The setting that may be a table of columns.
 _CAPS = "max_minutes_by"
-#: Of dubbatch.toml, in bytes: reading a key of many dots takes the square of them.
-_TOML_MAX = 8 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,25 +188,42 @@ def open_project(manifest: str, values: Mapping[str, Any], *, needs_rows: bool =
     origin = parse_address(manifest)
     data = _standard_input() if needs_rows and origin.path == STANDARD_INPUT else None
     head = Head(origin) if origin.path == STANDARD_INPUT and data is None else read_head(origin, data)
-    cells = {
-        key: cell.text if isinstance(cell, Cell) else [item.text for item in cell]
-        for key, cell in head.settings.items()
-    }
-    toml, columns = _toml(origin.path.parent / "dubbatch.toml")
-    resolved = resolve(
-        flags=given_flags(values),
-        env=os.environ,
-        manifest=cells,
-        toml=toml,
-        here=Path.cwd(),
-        beside=origin.path.absolute().parent,
-    )
-    if resolved.settings.sandbox:
-        resolved = replace(resolved, settings=_sandbox_pace(resolved))
-    resolved = _with_reports(resolved)
+    resolved, columns = _resolved(head, values)
     if origin.path == STANDARD_INPUT and not resolved.settings.batch and head.batch is None:
         raise UsageError("a manifest on standard input has no name", hint="give the batch one: --batch NAME")
     return Project(head, resolved, {**columns, **_mapped(resolved.settings.map)}, data, manifest)
+
+
+def settings_here(values: Mapping[str, Any]) -> Resolved:
+    """The settings of a command without a manifest: as if one were in the working directory. Raises UsageError."""
+    return _resolved(Head(Origin(STANDARD_INPUT)), values)[0]
+
+
+def _resolved(head: Head, values: Mapping[str, Any]) -> tuple[Resolved, dict[str, str]]:
+    """The settings in force, and what dubbatch.toml says of headers."""
+    folder = head.origin.path.absolute().parent
+    toml, columns = read_toml(folder)
+    resolved = resolve(
+        flags=given_flags(values),
+        env=os.environ,
+        manifest={
+            key: cell.text if isinstance(cell, Cell) else [item.text for item in cell]
+            for key, cell in head.settings.items()
+        },
+        toml=toml,
+        here=Path.cwd(),
+        beside=folder,
+        lines={key: _line(cell) for key, cell in head.settings.items()},
+    )
+    if resolved.settings.sandbox:
+        resolved = _at_sandbox_pace(resolved)
+    return _with_reports(resolved), columns
+
+
+def _line(cell: Cell | tuple[Cell, ...]) -> str:
+    """Where a setting stands in the manifest."""
+    first = cell if isinstance(cell, Cell) else next(iter(cell), None)
+    return f"{first.place.file}, line {first.place.row}" if first else ""
 
 
 def _with_reports(resolved: Resolved) -> Resolved:
@@ -240,90 +254,25 @@ def _mapped(texts: Iterable[str]) -> dict[str, str]:
     columns = {}
     for text in texts:
         header, _, column = text.rpartition("=")
-        if not header.strip() or not _is_meaning(column):
+        if not header.strip() or not is_meaning(column):
             raise UsageError(
                 f"--map {text!r} names no header and column of dubbatch",
-                hint=_likely(column) or "write --map 'Video File=video'",
+                hint=likely(column) or "write --map 'Video File=video'",
             )
         columns[header.strip()] = column.strip()
     return columns
 
 
-def _is_meaning(column: str) -> bool:
-    """Whether a header may stand for ``column``; for nothing, it is the team's own."""
-    return not column.strip() or is_column(column)
-
-
-def _likely(column: str) -> str:
-    near = nearest_column(column)
-    return f"did you mean {near}?" if near else ""
-
-
-def _sandbox_pace(resolved: Resolved) -> Settings:
+def _at_sandbox_pace(resolved: Resolved) -> Resolved:
     """The sandbox's own pace, where nothing else was asked for."""
     unset = {
-        field: value
-        for field, value in _SANDBOX_PACE.items()
-        if resolved.origins[field.removesuffix("_s")] == "default"
+        field: value for field, value in _SANDBOX_PACE.items() if resolved.origins[OPTIONS[field].name] == "default"
     }
-    return replace(resolved.settings, **unset)  # type: ignore[arg-type]
-
-
-def _toml(path: Path) -> tuple[dict[str, str | list[str]], dict[str, str]]:
-    """The settings of a dubbatch.toml, and its ``[columns]``."""
-    if not path.is_file():
-        return {}, {}
-    try:
-        data = tomllib.loads(read_small(path, _TOML_MAX))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} can't be read: {error}", hint="mend it, or take it away; nothing was sent") from error
-    columns = data.pop("columns", {})
-    if not isinstance(columns, dict):
-        raise UsageError(f"{path}: columns is a table", hint='write [columns], and below it "Video File" = "video"')
-    for header, column in columns.items():
-        if not isinstance(column, str) or not _is_meaning(column):
-            hint = _likely(str(column)) or 'write "Video File" = "video"'
-            raise UsageError(f"{path}: columns: {header!r} stands for no column of dubbatch", hint=hint)
-    if isinstance(caps := data.get(_CAPS), dict):
-        data[_CAPS] = list(_caps(caps))
-    data = dict(_dotted(data))
-    settings = {
-        key: [_word(item) for item in value] if isinstance(value, list) else _word(value) for key, value in data.items()
-    }
-    return settings, columns
-
-
-def read_small(path: Path, most: int) -> str:
-    """The text of a file of at most ``most`` bytes. Raises OSError, and ValueError for what is larger or no text."""
-    with path.open("rb") as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise ValueError(f"it is larger than {most >> 10} KB")
-    return data.decode()
-
-
-def _dotted(data: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """Settings by name: TOML takes a key with a dot, unless it is quoted, for a table and a key in it."""
-    for key, value in data.items():
-        if isinstance(value, dict) and any(option.name.startswith(f"{key}.") for option in OPTIONS.values()):
-            yield from ((f"{key}.{name}", item) for name, item in value.items())
-        else:
-            yield key, value
-
-
-def _caps(columns: Mapping[str, object]) -> Iterator[str]:
-    """The caps of a table, as the texts that stand for them elsewhere: column.value = minutes, or column = minutes."""
-    for column, value in columns.items():
-        if isinstance(value, dict):
-            yield from (f"{column}={name}:{_word(minutes)}" for name, minutes in value.items())
-        else:
-            yield f"{column}:{_word(value)}"
+    settings = replace(resolved.settings, **unset)  # type: ignore[arg-type]
+    places = {OPTIONS[field].name: "default with --sandbox" for field in unset}
+    return replace(resolved, settings=settings, places={**resolved.places, **places})
 
 
 def _text_of(value: object) -> list[str]:
     """What stands behind a flag; nothing behind a switch."""
     return [] if isinstance(value, bool) else [str(value)]
-
-
-def _word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

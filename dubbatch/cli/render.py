@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from dubbatch.api.addresses import shown
 from dubbatch.cli.speech import say
 from dubbatch.cli.words import jobs
 from dubbatch.jobs import JobState
-from dubbatch.settings import OPTIONS, Resolved, shown_value
 
 if TYPE_CHECKING:
     # For their names only: ``dubbatch status`` starts without what plans and runs.
@@ -93,16 +91,6 @@ def sheet_lines(sheet: Written) -> Iterable[str]:
         yield f"  {sheet.cleared} row{' has' if sheet.cleared == 1 else 's have'} lost results that were not their own"
     for note in sheet.notes:
         yield f"  {note}"
-
-
-def show_config(resolved: Resolved) -> None:
-    width = max(len(option.name) for option in OPTIONS.values())
-    for field, option in OPTIONS.items():
-        value = getattr(resolved.settings, field)
-        none = "auto" if option.name == "concurrency" else "-"
-        text = none if value is None or value in ((), "") else shown_value(value)
-        text = shown(text) if option.name == "base_url" else text
-        say(f"{option.name:<{width}}  {text:<32} {resolved.origins[option.name]}")
 
 
 def counted(counts: Mapping[JobState, int], *, done_before: int = 0) -> str:

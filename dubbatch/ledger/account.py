@@ -1,9 +1,10 @@
-"""What was learned of the account: whose ledger this is, its pace, and the requests that look-ups saw."""
+"""What was learned of the account: whose ledger this is, its pace, its refusals, the requests that look-ups saw."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dubbatch.errors import UsageError
 from dubbatch.ledger.database import Database
@@ -29,6 +30,17 @@ class Account:
     #: The server's time of the newest request that a complete look-up saw; empty: none was complete yet.
     looked_up_to: str
     newest_first: bool | None
+
+
+class Refusal(NamedTuple):
+    """A send that the service did not take."""
+
+    batch: str
+    job: str
+    #: Wall-clock seconds since the epoch.
+    at_s: float
+    #: The service's words, or what kept the send from reaching it.
+    said: str
 
 
 class AccountTable:
@@ -65,6 +77,10 @@ class AccountTable:
     def history(self) -> list[tuple[str, str, float | None]]:
         """(started, finished, seconds of media if known) of the latest attempts that ended well."""
         return [(row["started_at"], row["finished_at"], row["length_s"]) for row in self._db.all("history")]
+
+    def refusals(self, limit: int) -> list[Refusal]:
+        """The latest sends that the service did not take, newest first."""
+        return [Refusal(**dict(row)) for row in self._db.all("refusals", limit=limit)]
 
     def remember_usual(self, usual_s: float) -> None:
         self._db.run("remember_usual", usual_s=usual_s)

@@ -101,6 +101,10 @@ class AttemptTable:
     def sends(self, reference: str) -> list[Send]:
         return [send_from_row(row) for row in self._db.all("sends_of", reference=reference)]
 
+    def with_references(self, references: Iterable[str]) -> list[Attempt]:
+        rows = self._db.all("attempts_with_references", references=json.dumps(list(references)))
+        return [attempt_from_row(row) for row in rows]
+
     def was_sent(self, reference: str) -> bool:
         return self._db.one("was_sent", reference=reference) is not None
 
@@ -188,13 +192,13 @@ class AttemptTable:
     def accepted(self, send: int, reference: str, request_id: str, now: float) -> Attempt:
         return self._end(send, reference, now, Outcome.ACCEPTED, JobState.QUEUED, request_id=request_id)
 
-    def refused(self, send: int, reference: str, now: float) -> Attempt:
-        """The service did not take it now: back to pending, under the same reference."""
-        return self._end(send, reference, now, Outcome.REFUSED, JobState.PENDING)
+    def refused(self, send: int, reference: str, now: float, *, said: str = "") -> Attempt:
+        """The service did not take it now, and ``said`` why: back to pending, under the same reference."""
+        return self._end(send, reference, now, Outcome.REFUSED, JobState.PENDING, said=said)
 
     def rejected(self, send: int, reference: str, now: float, *, error: str, hint: str = "") -> Attempt:
         """The service will not take it as it is: the job fails, nothing was paid."""
-        return self._end(send, reference, now, Outcome.REFUSED, JobState.FAILED, error=error, hint=hint)
+        return self._end(send, reference, now, Outcome.REFUSED, JobState.FAILED, said=error, error=error, hint=hint)
 
     def unsure(self, send: int, reference: str, now: float, *, error: str) -> Attempt:
         return self._end(send, reference, now, Outcome.UNKNOWN, JobState.UNSURE, error=error)
@@ -229,7 +233,7 @@ class AttemptTable:
         with self._db.atomic():
             self.adopt(record, replace(attempt, state=JobState.UNSURE))
             send = self._db.insert("put_send", reference=attempt.reference, started=started)
-            self._db.run("end_send", id=send, ended=started, outcome=Outcome.UNKNOWN.value)
+            self._db.run("end_send", id=send, ended=started, outcome=Outcome.UNKNOWN.value, said="")
         return attempt
 
     def attach(self, record: JobRecord, attempt: Attempt) -> None:
@@ -251,11 +255,12 @@ class AttemptTable:
         state: JobState,
         *,
         request_id: str = "",
+        said: str = "",
         error: str = "",
         hint: str = "",
     ) -> Attempt:
         with self._db.atomic():
-            self._db.run("end_send", id=send, ended=now, outcome=outcome.value)
+            self._db.run("end_send", id=send, ended=now, outcome=outcome.value, said=said)
             attempt = self.get(reference)
             if attempt is None:
                 raise LedgerError(

@@ -40,6 +40,7 @@ CREATE INDEX IF NOT EXISTS permits_at ON permits (at_s);
 CREATE TABLE IF NOT EXISTS pause (
     one INTEGER PRIMARY KEY CHECK (one = 1), since_s REAL NOT NULL, until_s REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS ledgers (path TEXT PRIMARY KEY);
 """
 
 
@@ -91,6 +92,18 @@ class SqlitePermitLog:
         """The permits of the last ``within_s`` seconds (an hour's are kept), oldest first."""
         return await asyncio.to_thread(self._recent, within_s)
 
+    async def paused_s(self) -> float:
+        """For how many seconds more nobody may send; 0.0: no pause is in force."""
+        return await asyncio.to_thread(self._paused_s)
+
+    async def note_ledger(self, path: Path) -> None:
+        """Remember that the ledger at ``path`` is used with this account."""
+        await asyncio.to_thread(self._note_ledger, str(path))
+
+    async def ledgers(self) -> tuple[Path, ...]:
+        """The ledgers that were used with this account on this host, wherever they lie."""
+        return await asyncio.to_thread(self._ledgers)
+
     def close(self) -> None:
         """Close the file; a later call opens it again."""
         with self._lock:
@@ -140,6 +153,21 @@ class SqlitePermitLog:
                 "SELECT reference, at_s FROM permits WHERE at_s > ? ORDER BY at_s, number", (now_s - within_s,)
             ).fetchall()
         return tuple(Granted(str(reference), max(0.0, now_s - at_s)) for reference, at_s in rows)
+
+    def _paused_s(self) -> float:
+        with self._transaction() as db:
+            now_s = self._clock()
+            until_s = _one(db, "SELECT until_s FROM pause WHERE since_s <= ?", now_s)
+        return max(0.0, (until_s or 0.0) - now_s)
+
+    def _note_ledger(self, path: str) -> None:
+        with self._transaction() as db:
+            db.execute("INSERT INTO ledgers (path) VALUES (?) ON CONFLICT DO NOTHING", (path,))
+
+    def _ledgers(self) -> tuple[Path, ...]:
+        with self._transaction() as db:
+            rows = db.execute("SELECT path FROM ledgers ORDER BY path").fetchall()
+        return tuple(Path(path) for (path,) in rows)
 
     async def _undo(self, granting: asyncio.Future[tuple[int | None, float]]) -> None:
         with suppress(LedgerError):

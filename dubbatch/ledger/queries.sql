@@ -292,10 +292,19 @@ ON CONFLICT (reference) DO UPDATE SET
 INSERT INTO sends (reference, started) VALUES (:reference, :started);
 
 -- name: end_send
-UPDATE sends SET ended = :ended, outcome = :outcome WHERE id = :id;
+UPDATE sends SET ended = :ended, outcome = :outcome, said = :said WHERE id = :id;
 
 -- name: sends_of
 SELECT * FROM sends WHERE reference = :reference ORDER BY id;
+
+-- name: refusals
+-- The latest sends that the service did not take, newest first; those whose words are known.
+SELECT attempts.batch, attempts.job, coalesce(sends.ended, sends.started) AS at_s, sends.said
+FROM sends INDEXED BY sends_refused JOIN attempts ON attempts.reference = sends.reference
+WHERE sends.outcome = 'refused' AND sends.said <> '' ORDER BY sends.id DESC LIMIT :limit;
+
+-- name: attempts_with_references
+SELECT * FROM attempts WHERE reference IN (SELECT value FROM json_each(:references));
 
 -- name: was_sent
 SELECT 1 AS yes FROM sends WHERE reference = :reference LIMIT 1;

@@ -318,7 +318,7 @@ class Scheduler:
             self._slots.withdraw(slot)
         else:
             self._purse.keep(want.record)
-            await run.ledger(table.refused, send, reference, now)
+            await run.ledger(table.refused, send, reference, now, said=verdict.message)
             await self._slow_down(verdict, slot)
 
     def tell_pace(self) -> None:

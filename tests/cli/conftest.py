@@ -19,6 +19,7 @@ import pytest
 
 from dubbatch.sandbox.server import Sandbox
 from dubbatch.sandbox.settings import SandboxSettings
+from tests.conftest import NO_KEYRING
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 #: No test waits longer for a process.
@@ -105,6 +106,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         # Reading the world's certificates takes long, and loopback needs none.
         "SSL_CERT_DIR": str(home),
         "PYTHONWARNINGS": "error",
+        "PYTHON_KEYRING_BACKEND": NO_KEYRING,
     }
 
 

@@ -131,62 +131,6 @@ def test_a_plan_for_people_lists_the_rows_and_the_sum(shell: Shell) -> None:
     assert without_ledger(shell) == before
 
 
-def test_config_shows_every_setting_and_where_it_came_from(shell: Shell) -> None:
-    """Flag before environment before manifest before dubbatch.toml before default."""
-    (shell.folder / "dubbatch.toml").write_text('transfers = 2\nconcurrency = 9\nrate_limit = 30\nsettle = "5m"\n')
-
-    told = shell("config", "demo.yaml", "--transfers", "3", DUBBATCH_RATE_LIMIT="20")
-
-    lines = {line.split()[0]: line.split()[1:] for line in told.stdout.splitlines()}
-    assert told.returncode == 0
-    assert lines["transfers"] == ["3", "flag"]
-    assert lines["rate_limit"] == ["20", "environment"]
-    assert lines["concurrency"] == ["2", "manifest"]
-    assert lines["settle"] == ["300s", "dubbatch.toml"]
-    assert lines["poll_interval"] == ["5s", "default"]
-
-
-DELIMITERS = [
-    ("flag", ";", ("--report-csv-delimiter", ";"), {}, "", ""),
-    ("environment", "tab", (), {"DUBBATCH_REPORT_CSV_DELIMITER": "TAB"}, "", ""),
-    ("manifest", "|", (), {}, "  report.csv_delimiter: '|'\n", ""),
-    ("dubbatch.toml", ";", (), {}, "", '"report.csv_delimiter" = ";"\nreport = ["x.json"]\n'),
-    ("dubbatch.toml", ";", (), {}, "", 'report.csv_delimiter = ";"\n'),
-    ("dubbatch.toml", ";", (), {}, "", '[report]\ncsv_delimiter = ";"\n'),
-]
-
-
-@pytest.mark.parametrize(("origin", "word", "flags", "environment", "manifest", "toml"), DELIMITERS)
-def test_the_delimiter_of_csv_reports_is_set_in_any_way(
-    shell: Shell, origin: str, word: str, flags: tuple[str, ...], environment: dict[str, str], manifest: str, toml: str
-) -> None:
-    """Its name has a dot: in TOML that is a table, unless it is quoted."""
-    text = (shell.folder / "demo.yaml").read_text(encoding="utf-8")
-    assert "settings:\n" in text
-    (shell.folder / "demo.yaml").write_text(text.replace("settings:\n", "settings:\n" + manifest), encoding="utf-8")
-    (shell.folder / "dubbatch.toml").write_text(toml)
-
-    told = shell("config", "demo.yaml", *flags, **environment)
-
-    lines = {line.split()[0]: line.split()[1:] for line in told.stdout.splitlines()}
-    assert told.returncode == 0, told.stderr
-    assert lines["report.csv_delimiter"] == [word, origin]
-
-
-@pytest.mark.parametrize(
-    ("toml", "said"),
-    [('[report]\ndelimiter = ";"\n', "unknown setting report.delimiter"), ("[report]\ncsv_delimiter = 1\n", "tab")],
-)
-def test_a_table_of_report_that_makes_no_sense_is_told(shell: Shell, toml: str, said: str) -> None:
-    """As any other key is."""
-    (shell.folder / "dubbatch.toml").write_text(toml)
-
-    told = shell("config", "demo.csv")
-
-    assert told.returncode == 2
-    assert said in told.stderr
-
-
 def test_run_and_report_write_csv_with_the_delimiter_that_is_asked_for(
     open_service: Service, connected: Connected
 ) -> None:
@@ -204,22 +148,6 @@ def test_run_and_report_write_csv_with_the_delimiter_that_is_asked_for(
 
     assert [ran.returncode, collected.returncode, again.returncode] == [0, 0, 0], ran.stderr
     assert [*first, second, third] == [["a", "downloaded"]] * 4
-
-
-def test_account_shows_the_service_the_owner_and_the_latest_requests(shell: Shell) -> None:
-    """Against ``dubbatch sandbox``, as a person starts it."""
-    with shell.start("sandbox", "--port", "0", "--key", "k1") as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline().strip() for _ in range(4)]
-        account = dict(line.split("=", 1) for line in lines[2:])
-        told = shell("account", **account)
-        process.terminate()
-        assert process.wait() == 0
-
-    assert told.returncode == 0
-    assert ": up" in told.stdout
-    assert "Sandbox" in told.stdout
-    assert "0 in all" in told.stdout
 
 
 def test_failed_jobs_end_with_1_and_redo_buys_what_it_is_asked_for(open_service: Service, connected: Connected) -> None:

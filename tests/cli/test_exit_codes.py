@@ -54,6 +54,7 @@ OF_ERROR = {
     "LedgerError": 8,
     "DiskError": 8,
     "BatchBusy": 75,
+    "NoKeyring": 4,
     "MediaError": 1,
     "DownloadError": 1,
     "LinkExpired": 1,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -160,6 +162,29 @@ def test_only_the_owner_may_read_the_file(log: SqlitePermitLog, path: Path) -> N
 
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_pause_is_told_as_long_as_it_is_in_force(log: SqlitePermitLog, clock: Clock) -> None:
+    """In seconds from now; before any, and after it, there is none."""
+    assert await log.paused_s() == 0
+    await log.pause(30)
+    clock.now_s += 10
+    assert await log.paused_s() == 20
+    clock.now_s += 21
+    assert await log.paused_s() == 0
+
+
+async def test_the_ledgers_of_an_account_are_remembered_once_each(log: SqlitePermitLog, path: Path) -> None:
+    """Also in a file that an older dubbatch has made, without a table for them."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as older:
+        older.execute("CREATE TABLE permits (number INTEGER PRIMARY KEY, at_s REAL NOT NULL, reference TEXT NOT NULL)")
+
+    assert await log.ledgers() == ()
+    for name in ("/b/ledger.db", "/a/ledger.db", "/b/ledger.db"):
+        await log.note_ledger(Path(name))
+
+    assert await log.ledgers() == (Path("/a/ledger.db"), Path("/b/ledger.db"))
 
 
 def test_a_file_that_is_no_log_is_an_error_that_says_what_to_do(path: Path) -> None:

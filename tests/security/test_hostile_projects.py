@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from dubbatch.cli.keys import key_of_environment
 from dubbatch.cli.project import open_project
-from dubbatch.cli.serving import credentials
 from dubbatch.errors import LedgerError, UsageError
 from dubbatch.ledger.ledger import Ledger
 
@@ -84,12 +84,12 @@ def test_what_is_no_file_holds_no_settings_and_is_not_waited_for(
 
     _open()
 
-    assert not credentials()
+    assert not key_of_environment()
 
 
 def _open() -> None:
     """What every command opens before it does anything."""
     project = open_project("batch.csv", {})
-    credentials()
+    key_of_environment()
     with Ledger(project.ledger):
         return
