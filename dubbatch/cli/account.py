@@ -10,6 +10,7 @@ import click
 
 from dubbatch.api.addresses import shown
 from dubbatch.api.client import ChamelaionClient
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import AWAY, OK
 from dubbatch.cli.serving import credentials
 from dubbatch.cli.speech import say
@@ -19,7 +20,14 @@ from dubbatch.settings import OPTIONS, resolve
 _LATEST = 10
 
 
-@click.command("account")
+_EPILOG = """\b
+Examples:
+  dubbatch account                              before the first run: is the key valid
+  dubbatch account --base-url https://dub.example.com/api     of another service
+"""
+
+
+@click.command("account", cls=Command, epilog=_EPILOG)
 @click.option("--base-url", metavar="URL", help=OPTIONS["base_url"].help)
 def command(base_url: str | None) -> int:
     """Is the service up, is the key valid, whose is it, and what were the latest requests. Costs nothing."""

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from dubbatch.cli.audience import while_read
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.options import FETCHING, RECORD, manifest_argument, setting_options
 from dubbatch.cli.progress import Progress
@@ -21,8 +22,14 @@ from dubbatch.cli.standing import code_of_run
 from dubbatch.errors import KeyRefused
 from dubbatch.pipeline import collect_batch
 
+_EPILOG = """\b
+Examples:
+  dubbatch collect spring.xlsx                  fetch what is done by now
+  dubbatch collect spring.xlsx --write-back     and write into the sheet what became of it
+"""
 
-@click.command("collect")
+
+@click.command("collect", cls=Command, epilog=_EPILOG)
 @manifest_argument
 @setting_options((*RECORD, "base_url", *FETCHING))
 def command(manifest: str, **values: Any) -> int:

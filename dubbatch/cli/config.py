@@ -8,14 +8,22 @@ from typing import Any
 
 import click
 
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.options import setting_options
 from dubbatch.cli.project import open_project
 from dubbatch.cli.render import show_config, show_warnings
 from dubbatch.settings import resolve
 
+_EPILOG = """\b
+Examples:
+  dubbatch config                               what holds without a manifest
+  dubbatch config spring.xlsx                   what holds for this one
+  dubbatch config spring.xlsx --transfers 8     what a flag would change
+"""
 
-@click.command("config")
+
+@click.command("config", cls=Command, epilog=_EPILOG)
 @click.argument("manifest", required=False)
 @setting_options()
 def command(manifest: str | None, **values: Any) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import MANIFEST, OK
 from dubbatch.cli.speech import say
 from dubbatch.durability import sync_folder
@@ -31,7 +32,15 @@ No video with an audio track was found, so nothing was written. A track is calle
 Videos are .mp4, audio tracks .wav or .mp3."""
 
 
-@click.command("init")
+_EPILOG = """\b
+Examples:
+  dubbatch init spring                          writes spring/manifest.yaml
+  dubbatch init spring --output spring.xlsx     a sheet, one column a language
+  dubbatch init .                               of the folder that you are in
+"""
+
+
+@click.command("init", cls=Command, epilog=_EPILOG)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--output",
@@ -44,11 +53,6 @@ def command(folder: Path, output: Path | None) -> int:
 
     A track is called like its video, with a language: ep1.mp4 with ep1.ja.wav, ja_ep1.wav or ja/ep1.wav.
     What has no partner is listed, on both sides. No file is overwritten, and nothing is sent.
-
-    \b
-    Examples:
-      dubbatch init spring                        writes spring/manifest.yaml
-      dubbatch init spring --output spring.xlsx   a sheet, one column a language
     """
     target = output or folder / _NAME
     _check(folder, target)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.options import RECORD, manifest_argument, setting_options
 from dubbatch.cli.project import open_project
@@ -21,7 +22,15 @@ from dubbatch.plan import minutes_of
 _FAILED = frozenset({JobState.FAILED, JobState.SUSPECT})
 
 
-@click.command("redo")
+_EPILOG = """\b
+Examples:
+  dubbatch redo spring.xlsx --id ep01-ja        this job
+  dubbatch redo spring.xlsx --failed            all that failed
+  dubbatch redo spring.xlsx --from review.csv   the rows that a reviewer has marked
+"""
+
+
+@click.command("redo", cls=Command, epilog=_EPILOG)
 @manifest_argument
 @click.option("--id", "ids", multiple=True, metavar="ID", help="This job. Repeatable.")
 @click.option("--failed", is_flag=True, help="Every job that failed or whose output is suspect.")

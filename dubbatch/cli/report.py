@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dubbatch.batch import backups_folder
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.options import RECORD, REPORTS, manifest_argument, setting_options
 from dubbatch.cli.project import open_project
@@ -17,8 +18,15 @@ from dubbatch.cli.speech import say
 from dubbatch.report.file import write_reports
 from dubbatch.writeback.writeback import write_back
 
+_EPILOG = """\b
+Examples:
+  dubbatch report spring.xlsx                       report.csv and report.json again
+  dubbatch report spring.xlsx --report status.xlsx  a workbook for people, too
+  dubbatch report spring.xlsx --write-back          the results into the sheet
+"""
 
-@click.command("report")
+
+@click.command("report", cls=Command, epilog=_EPILOG)
 @manifest_argument
 @setting_options((*RECORD, *REPORTS, "write_back"))
 def command(manifest: str, **values: Any) -> int:

@@ -12,6 +12,7 @@ import click
 
 from dubbatch.batch import Batch, RunResult
 from dubbatch.cli.audience import while_read
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import MANIFEST, OK, SOME_FAILED, worst
 from dubbatch.cli.listing import show_problems, show_stop
 from dubbatch.cli.options import manifest_argument, setting_options
@@ -34,19 +35,28 @@ from dubbatch.stop import StopReason
 _ASK_ABOVE = 10
 
 
-@click.command("run")
+_EPILOG = """\b
+Exit codes: 0 all done, 1 some jobs failed, 2 usage, 3 the manifest has problems,
+4 no key, 5 tokens or a cap used up, 6 the service is away, 7 unsure sends, 8 disk
+or ledger, 9 work remains, 75 another run has it, 130 and 143 interrupted. What to
+do about each: docs/troubleshooting.md
+
+\b
+Examples:
+  dubbatch run spring.xlsx --sandbox            try it: free, no key needed
+  dubbatch run spring.xlsx --limit 2            two jobs first, to look at them
+  dubbatch run spring.xlsx --max-minutes 90     the rest, but never more than that
+  dubbatch run spring.xlsx --only language=ja   one language alone
+"""
+
+
+@click.command("run", cls=Command, epilog=_EPILOG)
 @manifest_argument
 @setting_options()
 def command(manifest: str, **values: Any) -> int:
     """Send every row of MANIFEST that was not sent before, follow all, download and report.
 
     Run it again to go on: paid work is never repeated.
-
-    \b
-    Examples:
-      dubbatch run spring.csv --sandbox
-      dubbatch run spring.yaml --limit 5
-      dubbatch run spring.csv --only language=ja
     """
     project = open_project(manifest, values, needs_rows=True)
     show_warnings(project.resolved.warnings)

@@ -6,14 +6,21 @@ from typing import Any
 
 import click
 
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.options import RECORD, manifest_argument, setting_options
 from dubbatch.cli.project import open_project
 from dubbatch.cli.render import show_status
 from dubbatch.cli.speech import say
 
+_EPILOG = """\b
+Examples:
+  dubbatch status spring.xlsx                   jobs by state, and what is wrong
+  dubbatch status spring.xlsx --sandbox         of what was tried in the sandbox
+"""
 
-@click.command("status")
+
+@click.command("status", cls=Command, epilog=_EPILOG)
 @manifest_argument
 @setting_options(RECORD)
 def command(manifest: str, **values: Any) -> int:
