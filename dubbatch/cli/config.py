@@ -10,7 +10,7 @@ import click
 
 from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import OK
-from dubbatch.cli.options import setting_options
+from dubbatch.cli.options import MANIFEST_HELP, setting_options
 from dubbatch.cli.project import open_project
 from dubbatch.cli.render import show_config, show_warnings
 from dubbatch.settings import resolve
@@ -24,7 +24,7 @@ Examples:
 
 
 @click.command("config", cls=Command, epilog=_EPILOG)
-@click.argument("manifest", required=False)
+@click.argument("manifest", required=False, type=click.Path(path_type=str), help=MANIFEST_HELP)
 @setting_options()
 def command(manifest: str | None, **values: Any) -> int:
     """Show every setting in force (for MANIFEST, if named), its value, and where it came from."""

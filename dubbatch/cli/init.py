@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import click
+from click.shell_completion import CompletionItem
 
 from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import MANIFEST, OK
+from dubbatch.cli.shell import as_typed
 from dubbatch.cli.speech import say
 from dubbatch.durability import sync_folder
 from dubbatch.errors import DiskError, UsageError
@@ -41,7 +42,12 @@ Examples:
 
 
 @click.command("init", cls=Command, epilog=_EPILOG)
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument(
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Where the videos and audio tracks are; folders in it are looked through, too.",
+    shell_complete=lambda _ctx, _param, incomplete: [CompletionItem(incomplete, "dir")],
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -66,7 +72,7 @@ def command(folder: Path, output: Path | None) -> int:
             say(line)
         return MANIFEST
     _write(target, render(pairing.rows, target, way))
-    say(f"Written to {target}. Next: dubbatch plan {shlex.quote(str(target))}")
+    say(f"Written to {target}. Next: {as_typed(['dubbatch', 'plan', str(target)])}")
     return OK
 
 
@@ -118,6 +124,8 @@ def _show_rest(pairing: Pairing, found: Found) -> None:
         if remedy:
             say(f"      {remedy}")
     _show_orphans("Folders that can't be read", found.closed)
+    if pairing.rows and (pairing.videos_without_audio or pairing.audios_without_video):
+        say("These are not in the manifest: add a row by hand, or rename the track (`dubbatch init --help` says how).")
 
 
 def _show_orphans(title: str, orphans: Sequence[Orphan]) -> None:
