@@ -22,8 +22,8 @@ _LATEST = 10
 
 _EPILOG = """\b
 Examples:
-  dubbatch account                              before the first run: is the key valid
-  dubbatch account --base-url https://dub.example.com/api     of another service
+  dubbatch account                                         is the key valid
+  dubbatch account --base-url https://dub.example.com/api  of another service
 """
 
 

@@ -55,6 +55,8 @@ What a command takes: dubbatch COMMAND --help, or dubbatch help COMMAND.
 #: Lines of help grow with the terminal, as far as they can be read.
 _LOOKS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
+_NAME = "dubbatch"
+
 #: Signals, after which the next one waits for nothing.
 _PATIENT_SIGNALS = 2
 
@@ -120,7 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for number in handled():
         signal.signal(number, ending)
     try:
-        code: Any = app.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        words = list(arguments) if arguments is not None else None
+        # By its name also where it is started as ``python -m dubbatch``: what it says can be typed then.
+        code: Any = app.main(args=words, prog_name=_NAME, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         # Not 0: in a crontab, a line without a command must not pass for one that has done its work.
         error.show()

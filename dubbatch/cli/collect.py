@@ -24,8 +24,8 @@ from dubbatch.pipeline import collect_batch
 
 _EPILOG = """\b
 Examples:
-  dubbatch collect spring.xlsx                  fetch what is done by now
-  dubbatch collect spring.xlsx --write-back     and write into the sheet what became of it
+  dubbatch collect spring.xlsx               fetch what is done by now
+  dubbatch collect spring.xlsx --write-back  the results into the sheet, too
 """
 
 

@@ -10,22 +10,25 @@ from dubbatch.cli.exit_codes import OK
 
 _SHELLS = ("bash", "zsh", "fish", "powershell")
 _NAME = "dubbatch"
+_SHELL_HELP = "bash, zsh, fish or powershell; `echo $0` tells yours."
 
-EPILOG = """\b
-Examples:
-  dubbatch completion bash                  look at it first
+_EPILOG = """\b
+With one line in its own file, every new shell completes:
+  bash, in ~/.bashrc                      eval "$(dubbatch completion bash)"
+  zsh, in ~/.zshrc below compinit         eval "$(dubbatch completion zsh)"
+  fish, in ~/.config/fish/config.fish     dubbatch completion fish | source
+  PowerShell, in $PROFILE                 dubbatch completion powershell |
+                                          Out-String | Invoke-Expression
 
 \b
-For every new shell, add one line:
-  eval "$(dubbatch completion bash)"        to ~/.bashrc (bash 4.4 or later)
-  eval "$(dubbatch completion zsh)"         to ~/.zshrc, below compinit
-  dubbatch completion fish | source         to ~/.config/fish/config.fish
-  dubbatch completion powershell | Out-String | Invoke-Expression     to $PROFILE
+Examples:
+  dubbatch completion bash                   look at it first
+  dubbatch completion zsh > ~/.dubbatch.zsh  or keep it in a file
 """
 
 
-@click.command("completion", cls=Command, epilog=EPILOG)
-@click.argument("shell", type=click.Choice(_SHELLS), help="Yours: `echo $0` tells it.")
+@click.command("completion", cls=Command, epilog=_EPILOG)
+@click.argument("shell", type=click.Choice(_SHELLS), metavar="SHELL", help=_SHELL_HELP)
 def command(shell: str) -> int:
     """Print the script that makes SHELL complete commands, options, their values and files with the Tab key."""
     found = get_completion_class(shell)

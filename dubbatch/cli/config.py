@@ -17,9 +17,9 @@ from dubbatch.settings import resolve
 
 _EPILOG = """\b
 Examples:
-  dubbatch config                               what holds without a manifest
-  dubbatch config spring.xlsx                   what holds for this one
-  dubbatch config spring.xlsx --transfers 8     what a flag would change
+  dubbatch config                            what holds without a manifest
+  dubbatch config spring.xlsx                what holds for this one
+  dubbatch config spring.xlsx --transfers 8  what a flag would change
 """
 
 

@@ -35,9 +35,9 @@ Videos are .mp4, audio tracks .wav or .mp3."""
 
 _EPILOG = """\b
 Examples:
-  dubbatch init spring                          writes spring/manifest.yaml
-  dubbatch init spring --output spring.xlsx     a sheet, one column a language
-  dubbatch init .                               of the folder that you are in
+  dubbatch init spring                       writes spring/manifest.yaml
+  dubbatch init spring --output spring.xlsx  a sheet, one column a language
+  dubbatch init .                            of the folder that you are in
 """
 
 

@@ -40,9 +40,9 @@ from dubbatch.settings import Group
 
 _EPILOG = """\b
 Examples:
-  dubbatch plan spring.xlsx                     each row, and what they come to
-  dubbatch plan spring.xlsx --by language       the sums of each language, too
-  dubbatch plan spring.xlsx --format json       for programs
+  dubbatch plan spring.xlsx                each row, and what they come to
+  dubbatch plan spring.xlsx --by language  the sums of each language, too
+  dubbatch plan spring.xlsx --format json  for programs
 """
 
 

@@ -40,14 +40,14 @@ _COMING = LIVE | {JobState.COMPLETED}
 _TOLD = 20
 
 _EPILOG = """\b
-A reviewer's table is report.csv, or any .csv or .xlsx with a column id, and a column
-redo that has an x in the rows to be bought again. A table of ids alone means all.
+A reviewer's table is report.csv, or any .csv or .xlsx with a column id, and a
+column redo with an x in the rows to be bought again. Ids alone mean all rows.
 
 \b
 Examples:
-  dubbatch redo spring.xlsx --id ep01-ja        this job
-  dubbatch redo spring.xlsx --failed            all that failed
-  dubbatch redo spring.xlsx --from review.csv   the rows that a reviewer has marked
+  dubbatch redo spring.xlsx --id ep01-ja       this job
+  dubbatch redo spring.xlsx --failed           all that failed
+  dubbatch redo spring.xlsx --from review.csv  what a reviewer has marked
 """
 
 

@@ -20,7 +20,7 @@ from dubbatch.writeback.writeback import write_back
 
 _EPILOG = """\b
 Examples:
-  dubbatch report spring.xlsx                       report.csv and report.json again
+  dubbatch report spring.xlsx                       report.csv and .json again
   dubbatch report spring.xlsx --report status.xlsx  a workbook for people, too
   dubbatch report spring.xlsx --write-back          the results into the sheet
 """

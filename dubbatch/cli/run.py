@@ -36,17 +36,17 @@ _ASK_ABOVE = 10
 
 
 _EPILOG = """\b
-Exit codes: 0 all done, 1 some jobs failed, 2 usage, 3 the manifest has problems,
-4 no key, 5 tokens or a cap used up, 6 the service is away, 7 unsure sends, 8 disk
-or ledger, 9 work remains, 75 another run has it, 130 and 143 interrupted. What to
-do about each: docs/troubleshooting.md
+Exit codes: 0 all done, 1 some jobs failed, 2 usage, 3 the manifest has
+problems, 4 no key, 5 tokens or a cap used up, 6 the service is away, 7 unsure
+sends, 8 disk or ledger, 9 work remains, 75 another run has it, 130 and 143
+interrupted. What to do about each: docs/troubleshooting.md
 
 \b
 Examples:
-  dubbatch run spring.xlsx --sandbox            try it: free, no key needed
-  dubbatch run spring.xlsx --limit 2            two jobs first, to look at them
-  dubbatch run spring.xlsx --max-minutes 90     the rest, but never more than that
-  dubbatch run spring.xlsx --only language=ja   one language alone
+  dubbatch run spring.xlsx --sandbox           try it: free, no key needed
+  dubbatch run spring.xlsx --limit 2           two jobs first, to look at them
+  dubbatch run spring.xlsx --max-minutes 90    the rest, but no more than that
+  dubbatch run spring.xlsx --only language=ja  one language alone
 """
 
 

@@ -23,10 +23,10 @@ _LOOK_S = 0.5
 
 _EPILOG = """\b
 Examples:
-  dubbatch sandbox                              on port 8765, until Ctrl-C
-  dubbatch sandbox --time-scale 0.05            20 times as fast
-  dubbatch sandbox --port 0 --books books       on a free port; keeps its books
-  dubbatch sandbox --faults faults.json         with the faults of docs/sandbox.md
+  dubbatch sandbox                         on port 8765, until Ctrl-C
+  dubbatch sandbox --time-scale 0.05       20 times as fast
+  dubbatch sandbox --port 0 --books books  on a free port; keeps its books
+  dubbatch sandbox --faults faults.json    what goes wrong: docs/sandbox.md
 """
 
 

@@ -13,7 +13,7 @@ from dubbatch.report.file import SUFFIXES
 
 _EPILOG = """\b
 Examples:
-  dubbatch schema > manifest.schema.json        a file that editors read
+  dubbatch schema > manifest.schema.json  a file that editors read
 """
 
 

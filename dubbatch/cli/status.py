@@ -15,8 +15,8 @@ from dubbatch.cli.speech import say
 
 _EPILOG = """\b
 Examples:
-  dubbatch status spring.xlsx                   jobs by state, and what is wrong
-  dubbatch status spring.xlsx --sandbox         of what was tried in the sandbox
+  dubbatch status spring.xlsx            jobs by state, and what is wrong
+  dubbatch status spring.xlsx --sandbox  of what was tried in the sandbox
 """
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from dubbatch.jobs import Place
@@ -43,9 +44,10 @@ def read_review(table: str, columns: Mapping[str, str]) -> Review:
     Raises ManifestError where the file can't be read.
     """
     content = read_rows(table, Path(), columns)
-    review = Review(problems=[problem for problem in content.problems if problem.is_error])
-    records = [record for record in content.records if any(cell.text.strip() for cell in record.cells.values())]
-    review.problems += (problem for record in records for problem in record.problems if problem.is_error)
+    every = list(content.records)
+    found = [*content.problems, *chain.from_iterable(record.problems for record in every)]
+    review = Review(problems=[problem for problem in found if problem.is_error])
+    records = [record for record in every if any(cell.text.strip() for cell in record.cells.values())]
     if review.problems:
         return review
     if not records:
