@@ -41,9 +41,10 @@ def test_no_escape_code_gets_into_a_pipe(shell: Shell, line: str) -> None:
 
 
 def test_no_escape_code_of_a_run_gets_into_a_pipe(shell: Shell) -> None:
-    """From its plan to its end, with a job that fails; nor from what looks at it afterwards."""
-    lines = ["run demo.csv --sandbox", "collect demo.csv --sandbox", "redo demo.csv --sandbox --id harbor-de"]
-    told = [shell(*line.split(), **ASKED_FOR) for line in [*lines, "report demo.csv --sandbox"]]
+    """From its plan to its end; nor from what looks at it afterwards."""
+    shell.write_jobs("a", "b")
+    lines = ["run batch.csv --sandbox", "collect batch.csv --sandbox", "redo batch.csv --sandbox --id a"]
+    told = [shell(*line.split(), **ASKED_FOR) for line in [*lines, "report batch.csv --sandbox"]]
 
     assert [done.returncode for done in told] == [0] * 4
     assert [done for done in told if "\x1b" in done.stdout + done.stderr] == []
@@ -70,16 +71,17 @@ def on_a_terminal(shell: Shell, line: str, answer: str = "", **environment: str)
 
 def test_no_colour_is_shown_to_who_does_not_want_any(shell: Shell) -> None:
     """NO_COLOR, on a terminal that has colours: a run with its progress, a question, a mistake, help."""
+    shell.write_jobs("a", "b")
     wish = {"NO_COLOR": "1", "TERM": "xterm-256color"}
 
     shown = [
-        on_a_terminal(shell, "run demo.csv --sandbox", **wish),
-        on_a_terminal(shell, "redo demo.csv --sandbox --id harbor-de", "n", **wish),
+        on_a_terminal(shell, "run batch.csv --sandbox", **wish),
+        on_a_terminal(shell, "redo batch.csv --sandbox --id a", "n", **wish),
         on_a_terminal(shell, "rnu", **wish),
         on_a_terminal(shell, "--help", **wish),
     ]
 
-    assert "6 downloaded" in shown[0]
+    assert "2 downloaded" in shown[0]
     assert "Nothing was recorded." in shown[1]
     assert "Did you mean run?" in shown[2]
     assert [text for text in shown if _COLOUR.search(text)] == []
@@ -87,7 +89,9 @@ def test_no_colour_is_shown_to_who_does_not_want_any(shell: Shell) -> None:
 
 def test_a_dumb_terminal_gets_plain_lines(shell: Shell) -> None:
     """An editor's shell, a console of a build: no cursor to move."""
-    shown = on_a_terminal(shell, "run demo.csv --sandbox", TERM="dumb")
+    shell.write_jobs("a", "b")
 
-    assert "6 downloaded" in shown
+    shown = on_a_terminal(shell, "run batch.csv --sandbox", TERM="dumb")
+
+    assert "2 downloaded" in shown
     assert "\x1b" not in shown
