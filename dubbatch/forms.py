@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -71,15 +72,19 @@ def parse_slots(text: str) -> int | None:
         raise ValueError("expected a whole number of at least 1, or auto") from None
 
 
-def one_of(*words: str) -> Callable[[str], str]:
+@dataclass(frozen=True, slots=True)
+class OneOf:
     """A reader of one of these words, in any case."""
 
-    def parse(text: str) -> str:
-        if text.strip().lower() not in words:
-            raise ValueError(f"expected {' or '.join(words)}")
-        return text.strip().lower()
+    words: tuple[str, ...]
 
-    return parse
+    def __call__(self, text: str) -> str:
+        word = text.strip().lower()
+        if word not in self.words:
+            near = get_close_matches(word, self.words, 1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"expected {' or '.join(self.words)}{meant}")
+        return word
 
 
 @dataclass(frozen=True, slots=True)

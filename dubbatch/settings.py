@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,9 +20,9 @@ from typing import Any
 from dubbatch.errors import UsageError
 from dubbatch.forms import (
     Cap,
+    OneOf,
     Price,
     Tolerance,
-    one_of,
     parse_bool,
     parse_cap,
     parse_minutes,
@@ -56,6 +57,17 @@ class Scope(StrEnum):
     FLAG = "flag only"
 
 
+class Group(StrEnum):
+    """Where help shows an option: its heading. In the order of the headings."""
+
+    WORK = "What to do"
+    MONEY = "Limits and money"
+    FILES = "Outputs and reports"
+    PACE = "Pace"
+    SHOWN = "What is shown"
+    PLACE = "Where"
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option: how it is named, read and explained."""
@@ -63,6 +75,7 @@ class Option:
     name: str
     parse: Callable[[str], Any]
     help: str
+    group: Group
     metavar: str = ""
     scope: Scope = Scope.ANYWHERE
     #: Relative to the working directory as a flag, to the manifest elsewhere.
@@ -87,17 +100,32 @@ class Option:
     def is_switch(self) -> bool:
         return self.parse is parse_bool
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that it takes; empty: what it takes can't be listed."""
+        return self.parse.words if isinstance(self.parse, OneOf) else ()
 
-def _option(name: str, parse: Callable[[str], Any], default: Any, help: str, metavar: str = "", **more: Any) -> Any:
-    option = Option(name, parse, help, metavar, **more)
+
+def _option(
+    group: Group, name: str, parse: Callable[[str], Any], default: Any, help: str, metavar: str = "", **more: Any
+) -> Any:
+    option = Option(name, parse, help, group, metavar, **more)
     return field(default=default, metadata={"option": option})
+
+
+_work = partial(_option, Group.WORK)
+_money = partial(_option, Group.MONEY)
+_file = partial(_option, Group.FILES)
+_pace = partial(_option, Group.PACE)
+_shown = partial(_option, Group.SHOWN)
+_place = partial(_option, Group.PLACE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What a run is asked to keep to. Times in seconds."""
 
-    output_dir: Path | None = _option(
+    output_dir: Path | None = _file(
         "output_dir",
         parse_path,
         None,
@@ -105,43 +133,43 @@ class Settings:
         "DIR",
         is_path=True,
     )
-    output: str = _option(
+    output: str = _file(
         "output",
         parse_text,
         "{id}.mp4",
         "Name of each output; {id}, {stem}, {language}, {batch} or any column.",
         "TEMPLATE",
     )
-    concurrency: int | None = _option(
+    concurrency: int | None = _pace(
         "concurrency", parse_slots, None, "Jobs at the service at once: a number, or auto to learn it.", "N|auto"
     )
-    queue_ahead: int = _option(
+    queue_ahead: int = _pace(
         "queue_ahead", whole_number(0), 2, "With auto: jobs that wait at a service that queues.", "N"
     )
-    rate_limit: int = _option("rate_limit", whole_number(1), 60, "POSTs the account allows in a window.", "N")
-    rate_window_s: float = _option("rate_window", parse_pause, 60.0, "Length of that window.", "TIME")
-    poll_interval_s: float = _option(
+    rate_limit: int = _pace("rate_limit", whole_number(1), 60, "POSTs the account allows in a window.", "N")
+    rate_window_s: float = _pace("rate_window", parse_pause, 60.0, "Length of that window.", "TIME")
+    poll_interval_s: float = _pace(
         "poll_interval", parse_pause, 5.0, "Shortest time from one round of asking to the next.", "TIME"
     )
-    timeout_s: float = _option("timeout", parse_pause, 60.0, "Longest silence in one HTTP call; never a total.", "TIME")
-    settle_s: float = _option(
+    timeout_s: float = _pace("timeout", parse_pause, 60.0, "Longest silence in one HTTP call; never a total.", "TIME")
+    settle_s: float = _pace(
         "settle",
         parse_pause,
         120.0,
         "How long a lost answer is asked for before its job may be sent again.",
         "TIME",
     )
-    attempts: int = _option(
+    attempts: int = _money(
         "attempts", whole_number(1), 2, "Tries at a job in all, where the service failed by its own fault.", "N"
     )
-    transfers: int = _option("transfers", whole_number(1), 4, "Uploads at once, and downloads at once.", "N")
-    max_time_s: float | None = _option(
+    transfers: int = _pace("transfers", whole_number(1), 4, "Uploads at once, and downloads at once.", "N")
+    max_time_s: float | None = _money(
         "max_time", parse_pause, None, "After this long send no more; what runs stays at the service.", "TIME"
     )
-    max_minutes: Cap | None = _option(
+    max_minutes: Cap | None = _money(
         "max_minutes", parse_minutes, None, "Media minutes that this batch may buy in all.", "MINUTES"
     )
-    max_minutes_by: tuple[Cap, ...] = _option(
+    max_minutes_by: tuple[Cap, ...] = _money(
         "max_minutes_by",
         parse_cap,
         (),
@@ -149,22 +177,22 @@ class Settings:
         "COLUMN[=VALUE]:MINUTES",
         is_many=True,
     )
-    price_per_minute: Price | None = _option(
+    price_per_minute: Price | None = _money(
         "price_per_minute", parse_price, None, "What a media minute costs you, to see money beside minutes.", "PRICE"
     )
-    probe_urls: bool = _option("probe_urls", parse_bool, True, "Look at media behind web addresses before sending.")
-    length_tolerance: Tolerance = _option(
+    probe_urls: bool = _work("probe_urls", parse_bool, True, "Look at media behind web addresses before sending.")
+    length_tolerance: Tolerance = _work(
         "length_tolerance",
         parse_tolerance,
         Tolerance(part=0.05),
         "By how much the lengths of video and audio may differ: 5%, or 2s.",
         "SHARE|TIME",
     )
-    strict: bool = _option("strict", parse_bool, False, "Let warnings block their jobs, as errors do.")
-    on_error: str = _option(
-        "on_error", one_of("stop", "skip"), "stop", "With bad rows: stop and send nothing, or skip them.", "stop|skip"
+    strict: bool = _work("strict", parse_bool, False, "Let warnings block their jobs, as errors do.")
+    on_error: str = _work(
+        "on_error", OneOf(("stop", "skip")), "stop", "With bad rows: stop and send nothing, or skip them.", "stop|skip"
     )
-    report: tuple[Path, ...] = _option(
+    report: tuple[Path, ...] = _file(
         "report",
         parse_path,
         (),
@@ -173,55 +201,55 @@ class Settings:
         is_path=True,
         is_many=True,
     )
-    write_back: bool = _option(
+    write_back: bool = _file(
         "write_back",
         parse_bool,
         False,
         "Write status, output, error and minutes of each row into the manifest's sheet.",
     )
-    report_csv_delimiter: str = _option(
+    report_csv_delimiter: str = _file(
         "report.csv_delimiter",
-        one_of(*CSV_DELIMITERS),
+        OneOf(tuple(CSV_DELIMITERS)),
         ",",
         "What stands between the cells of CSV reports: a comma, ; or | or tab.",
         "CHARACTER",
     )
-    progress: bool = _option("progress", parse_bool, True, "Show progress.")
-    log_format: str = _option(
-        "log_format", one_of("text", "json"), "text", "Form of the log; json: one object a line, and no prose.",
+    progress: bool = _shown("progress", parse_bool, True, "Show progress.")
+    log_format: str = _shown(
+        "log_format", OneOf(("text", "json")), "text", "Form of the log; json: one object a line, and no prose.",
         "text|json",
     )  # fmt: skip
-    log_file: Path | None = _option(
+    log_file: Path | None = _shown(
         "log_file", parse_path, None, "Append the log to this file, too.", "FILE", is_path=True
     )
-    quiet: bool = _option("quiet", parse_bool, False, "Only errors and the last line.")
-    base_url: str = _option(
+    quiet: bool = _shown("quiet", parse_bool, False, "Only errors and the last line.")
+    base_url: str = _place(
         "base_url", parse_text, DEFAULT_BASE_URL, "The service's address.", "URL", scope=Scope.NOT_MANIFEST
     )
-    ledger: Path | None = _option(
+    ledger: Path | None = _place(
         "ledger", parse_path, None, "The ledger (default: .dubbatch/ledger.db beside the manifest).", "FILE",
         scope=Scope.NOT_MANIFEST, is_path=True,
     )  # fmt: skip
-    limit: int | None = _option(
+    limit: int | None = _money(
         "limit", whole_number(1), None, "Send at most N attempts in this run.", "N", scope=Scope.FLAG
     )
-    only: tuple[str, ...] = _option(
+    only: tuple[str, ...] = _work(
         "only", parse_text, (), "Only these jobs. Repeatable.", "ID|column=value", scope=Scope.FLAG, is_many=True
     )
-    map: tuple[str, ...] = _option(
+    map: tuple[str, ...] = _work(
         "map", parse_text, (), "What a header of yours stands for. Repeatable.", '"HEADER=COLUMN"', scope=Scope.FLAG,
         is_many=True,
     )  # fmt: skip
-    include_hidden: bool = _option(
+    include_hidden: bool = _work(
         "include_hidden", parse_bool, False, "Take rows that the sheet hides, too.", scope=Scope.FLAG
     )
-    batch: str = _option(
+    batch: str = _place(
         "batch", parse_text, "", "Name of the batch (default: the manifest's).", "NAME", scope=Scope.FLAG
     )
-    sandbox: bool = _option(
+    sandbox: bool = _work(
         "sandbox", parse_bool, False, "Against the sandbox: free, no key, its own ledger and folder.", scope=Scope.FLAG
     )
-    yes: bool = _option("yes", parse_bool, False, "Don't ask before sending.", scope=Scope.FLAG)
+    yes: bool = _money("yes", parse_bool, False, "Don't ask before sending.", scope=Scope.FLAG)
 
     @property
     def csv_delimiter(self) -> str:
@@ -323,7 +351,8 @@ def _parse(origin: str, option: Option, raw: str | Iterable[str], base: Path) ->
         parsed = _parsed(option, texts)
     except ValueError as error:
         where = {"flag": option.flag, "environment": option.env}.get(origin, f"{origin}: {option.name}")
-        raise UsageError(f"{where} is {', '.join(texts)!r}: {error}", hint="nothing was sent") from None
+        hint = "nothing was sent" + ("; --help explains the option" if origin == "flag" else "")
+        raise UsageError(f"{where} is {', '.join(texts)!r}: {error}", hint=hint) from None
     if option.is_path:
         parsed = [base / path for path in parsed]
     return tuple(parsed) if option.is_many else parsed[0]

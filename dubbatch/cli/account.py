@@ -17,6 +17,7 @@ from dubbatch.api.addresses import shown
 from dubbatch.api.client import ChamelaionClient
 from dubbatch.api.wire import Request
 from dubbatch.cli.account_json import account_as_json
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import AWAY, OK
 from dubbatch.cli.keys import FoundKey, find_key
 from dubbatch.cli.options import setting_options
@@ -33,9 +34,23 @@ from dubbatch.settings import Settings
 _LATEST = 10
 
 
-@click.command("account")
+_EPILOG = """\b
+Examples:
+  dubbatch account                                         is the key valid
+  dubbatch account --base-url https://dub.example.com/api  of another service
+  dubbatch account --format json                           for a program
+"""
+
+
+@click.command("account", cls=Command, epilog=_EPILOG)
 @setting_options(("base_url", "ledger"))
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    *("--format", "form"),
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
 def command(form: str, **values: Any) -> int:
     """Show the service, the key and the account: what was learned, refused and bought of late.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dubbatch.cli.shell import as_typed
 from dubbatch.cli.words import jobs
 from dubbatch.jobs import JobState
 from dubbatch.stop import StopReason
@@ -54,11 +54,11 @@ class Call:
 
     def again(self, *more: str, without: Collection[str] = ()) -> str:
         """The same call, ``without`` some options that have a value, and with ``more`` words."""
-        return f"dubbatch {shlex.join([*_without(self.words, without), *more])}"
+        return f"dubbatch {as_typed([*_without(self.words, without), *more])}"
 
     def other(self, command: str, *more: str) -> str:
         """Another command for the same batch."""
-        return f"dubbatch {shlex.join([command, *self.record, *more])}"
+        return f"dubbatch {as_typed([command, *self.record, *more])}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def steps(left: Left, call: Call) -> Iterator[Step]:
         yield Step(call.again(without=("--limit",)), f"once the rows are mended: {jobs(blocked)}")
     if left.is_sandbox and not waiting + suspect + failed + blocked and call.record:
         manifest = [word for word in call.record if word != "--sandbox"]
-        yield Step(f"dubbatch {shlex.join(['plan', *manifest])}", "what it is for real: minutes, money, time")
+        yield Step(f"dubbatch {as_typed(['plan', *manifest])}", "what it is for real: minutes, money, time")
 
 
 def step_lines(found: Sequence[Step]) -> Iterator[str]:

@@ -17,11 +17,13 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
-from dubbatch import __version__
 from dubbatch.cli.audience import while_read
 from dubbatch.cli.exit_codes import INTERRUPTED, SOME_FAILED, TERMINATED, USAGE, code_of_error
 from dubbatch.cli.journal import Journal, asks_for_json
+from dubbatch.cli.speech import say
+from dubbatch.cli.usage import no_command, told
 from dubbatch.errors import DubbatchError
 from dubbatch.interrupts import handled
 
@@ -39,6 +41,7 @@ COMMANDS: Mapping[str, str] = {
     "config": "Show every setting and where it came from.",
     "schema": "Print the JSON Schema of manifests, for editors.",
     "sandbox": "Run the service on loopback, for trying things and for tests.",
+    "completion": "Print what makes your shell complete commands, options and files.",
 }
 
 EPILOG = """\b
@@ -46,7 +49,15 @@ Examples:
   dubbatch run spring.csv --sandbox     try it: free, no key needed
   dubbatch plan spring.csv              what would be sent, what is wrong
   dubbatch run spring.csv               do it, and do it again to go on
+  dubbatch init spring                  no sheet yet: make one of a folder
+
+What a command takes: dubbatch COMMAND --help, or dubbatch help COMMAND.
 """
+
+#: Lines of help grow with the terminal, as far as they can be read.
+_LOOKS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+_NAME = "dubbatch"
 
 #: Signals, after which the next one waits for nothing.
 _PATIENT_SIGNALS = 2
@@ -71,18 +82,38 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            # Here, as ``traceback`` below: a command that is all right starts without them.
-            from difflib import get_close_matches
+        words = [*args[1:2], "--help"] if args[0] == "help" else args
+        if words[0] in COMMANDS or words[0].startswith("-"):
+            return super().resolve_command(ctx, words)
+        if ctx.resilient_parsing:
+            # A shell asks how to complete the line.
+            return None, None, []
+        raise no_command(words if words is args else words[:1], COMMANDS)
 
-            near = get_close_matches(args[0], COMMANDS, 1)
-            hint = f" Did you mean {near[0]}?" if near else " See dubbatch --help."
-            raise click.UsageError(f"there is no command {args[0]}.{hint}", ctx)
-        return super().resolve_command(ctx, args)
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names of the commands, without loading one of them."""
+        named = [CompletionItem(name, help=what) for name, what in COMMANDS.items() if name.startswith(incomplete)]
+        return [*named, *super(click.Group, self).shell_complete(ctx, incomplete)]
 
 
-@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="dubbatch")
+def _show_version(ctx: click.Context, _param: click.Parameter, is_asked: bool) -> None:
+    if not is_asked or ctx.resilient_parsing:
+        return
+    # Loaded by name, as the subcommands are.
+    for line in importlib.import_module("dubbatch.cli.version").version_lines():
+        say(line)
+    ctx.exit()
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings=_LOOKS)
+@click.option(
+    *("--version", "-V"),
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version, and those that a report of a bug needs.",
+)
 @click.pass_context
 def app(context: click.Context) -> None:
     """Dub a spreadsheet of videos: every row is sent to the lip-sync API once, followed, downloaded and checked."""
@@ -97,11 +128,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for number in handled():
         signal.signal(number, ending)
     try:
-        code: Any = app.main(args=words, standalone_mode=False, obj=journal)
-    except click.ClickException as error:
-        if journal.speaks:
-            error.show()
-        journal.misuse(error.format_message())
+        # By its name also where it is started as ``python -m dubbatch``: what it says can be typed then.
+        code: Any = app.main(args=words, prog_name=_NAME, standalone_mode=False, obj=journal)
+    except click.exceptions.NoArgsIsHelpError as error:
+        # Not 0: in a crontab, a line without a command must not pass for one that has done its work.
+        error.show()
+        code = USAGE
+    except click.UsageError as error:
+        journal.error(told(error))
         code = USAGE
     except (click.Abort, KeyboardInterrupt, _Terminated) as error:
         code = TERMINATED if isinstance(error, _Terminated) else INTERRUPTED

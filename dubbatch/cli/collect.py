@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from dubbatch.cli.closing import tell_end
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.journal import ENDED, Entry, Journal, warn
 from dubbatch.cli.options import FETCHING, RECORD, manifests_argument, setting_options
@@ -22,8 +23,14 @@ from dubbatch.cli.standing import code_of_run
 from dubbatch.cli.turns import in_turn, open_projects
 from dubbatch.pipeline import collect_batch
 
+_EPILOG = """\b
+Examples:
+  dubbatch collect spring.xlsx               fetch what is done by now
+  dubbatch collect spring.xlsx --write-back  the results into the sheet, too
+"""
 
-@click.command("collect")
+
+@click.command("collect", cls=Command, epilog=_EPILOG)
 @manifests_argument
 @setting_options((*RECORD, "base_url", *FETCHING))
 @click.pass_obj

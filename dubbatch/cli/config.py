@@ -8,17 +8,25 @@ from typing import Any
 import click
 
 from dubbatch.api.addresses import shown
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.keys import find_key
-from dubbatch.cli.options import setting_options
+from dubbatch.cli.options import MANIFEST_HELP, setting_options
 from dubbatch.cli.project import Project, open_project, settings_here
 from dubbatch.cli.render import show_warnings
 from dubbatch.cli.speech import say
 from dubbatch.settings import OPTIONS, Resolved, shown_value
 
+_EPILOG = """\b
+Examples:
+  dubbatch config                            what holds without a manifest
+  dubbatch config spring.xlsx                what holds for this one
+  dubbatch config spring.xlsx --transfers 8  what a flag would change
+"""
 
-@click.command("config")
-@click.argument("manifest", required=False)
+
+@click.command("config", cls=Command, epilog=_EPILOG)
+@click.argument("manifest", required=False, type=click.Path(path_type=str), help=MANIFEST_HELP)
 @setting_options()
 def command(manifest: str | None, **values: Any) -> int:
     """Show every setting in force (for MANIFEST, if named), its value, and where it came from.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import click
+from click.shell_completion import CompletionItem
 
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import MANIFEST, OK
+from dubbatch.cli.shell import as_typed
 from dubbatch.cli.speech import say
 from dubbatch.durability import sync_folder
 from dubbatch.errors import DiskError, UsageError
@@ -31,8 +33,21 @@ No video with an audio track was found, so nothing was written. A track is calle
 Videos are .mp4, audio tracks .wav or .mp3."""
 
 
-@click.command("init")
-@click.argument("folder", type=click.Path(path_type=Path))
+_EPILOG = """\b
+Examples:
+  dubbatch init spring                       writes spring/manifest.yaml
+  dubbatch init spring --output spring.xlsx  a sheet, one column a language
+  dubbatch init .                            of the folder that you are in
+"""
+
+
+@click.command("init", cls=Command, epilog=_EPILOG)
+@click.argument(
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Where the videos and audio tracks are; folders in it are looked through, too.",
+    shell_complete=lambda _ctx, _param, incomplete: [CompletionItem(incomplete, "dir")],
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -44,11 +59,6 @@ def command(folder: Path, output: Path | None) -> int:
 
     A track is called like its video, with a language: ep1.mp4 with ep1.ja.wav, ja_ep1.wav or ja/ep1.wav.
     What has no partner is listed, on both sides. No file is overwritten, and nothing is sent.
-
-    \b
-    Examples:
-      dubbatch init spring                        writes spring/manifest.yaml
-      dubbatch init spring --output spring.xlsx   a sheet, one column a language
     """
     target = output or folder / _NAME
     _check(folder, target)
@@ -62,7 +72,7 @@ def command(folder: Path, output: Path | None) -> int:
             say(line)
         return MANIFEST
     _write(target, render(pairing.rows, target, way))
-    say(f"Written to {target}. Next: dubbatch plan {shlex.quote(str(target))}")
+    say(f"Written to {target}. Next: {as_typed(['dubbatch', 'plan', str(target)])}")
     return OK
 
 
@@ -114,6 +124,8 @@ def _show_rest(pairing: Pairing, found: Found) -> None:
         if remedy:
             say(f"      {remedy}")
     _show_orphans("Folders that can't be read", found.closed)
+    if pairing.rows and (pairing.videos_without_audio or pairing.audios_without_video):
+        say("These are not in the manifest: add a row by hand, or rename the track (`dubbatch init --help` says how).")
 
 
 def _show_orphans(title: str, orphans: Sequence[Orphan]) -> None:

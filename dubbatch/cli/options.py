@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+from dubbatch.cli.command import GroupedOption
 from dubbatch.settings import OPTIONS, Option, Settings, shown_value
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -21,10 +23,13 @@ FETCHING = (
     "progress", "log_format", "log_file", "quiet",
 )  # fmt: skip
 
-manifest_argument = click.argument("manifest", type=click.Path(path_type=str))
+#: What every command says of its argument.
+MANIFEST_HELP = "The sheet: .xlsx (or .xlsx#Sheet), .csv, .yaml or .json; - reads it from standard input."
+
+manifest_argument = click.argument("manifest", type=click.Path(path_type=str), help=MANIFEST_HELP)
 #: Several are done in turn.
 manifests_argument = click.argument(
-    "manifests", metavar="MANIFEST...", type=click.Path(path_type=str), nargs=-1, required=True
+    "manifests", metavar="MANIFEST...", type=click.Path(path_type=str), nargs=-1, required=True, help=MANIFEST_HELP
 )
 
 
@@ -59,15 +64,37 @@ def given_flags(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
 def _click_option(option: Option, default: object) -> Callable[[F], F]:
     if option.is_switch:
         names = f"{option.flag}/--no-{option.flag[2:]}" if default is True else option.flag
-        return click.option(names, option.parameter, is_flag=True, default=None, help=_help(option, None))
+        return click.option(
+            names,
+            option.parameter,
+            cls=GroupedOption,
+            group=option.group,
+            is_flag=True,
+            default=None,
+            help=_help(option, None),
+        )
     return click.option(
         option.flag,
         option.parameter,
+        cls=GroupedOption,
+        group=option.group,
         default=None,
         multiple=option.is_many,
         metavar=option.metavar,
         help=_help(option, default),
+        shell_complete=_values(option),
     )
+
+
+def _values(option: Option) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """What a shell offers as the option's value."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        if option.is_path:
+            return [CompletionItem(incomplete, "dir" if option.metavar == "DIR" else "file")]
+        return [CompletionItem(word) for word in option.words if word.startswith(incomplete)]
+
+    return complete
 
 
 def _help(option: Option, default: object) -> str:

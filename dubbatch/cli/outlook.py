@@ -26,7 +26,7 @@ def extent(coming: Outlook, settings: Settings) -> Iterator[str]:
     every = coming.totals.all
     line = f"{jobs(every.jobs)}, {every.to_send} to send"
     if every.to_send:
-        line += f": {_amount(every, settings.price_per_minute)}"
+        line += f": {amount(every, settings.price_per_minute)}"
         if not settings.sandbox:
             eta_s = coming.totals.eta_s
             line += f", done in about {span(eta_s)}, at {hour(datetime.now().astimezone(), eta_s)}"
@@ -36,12 +36,13 @@ def extent(coming: Outlook, settings: Settings) -> Iterator[str]:
     if held.to_send:
         caps = " and ".join(dict.fromkeys(shortage.cap_named for shortage in coming.choice.held.values()))
         yield (
-            f"held back by {caps}: {jobs(held.to_send)}, {_amount(held, settings.price_per_minute)}; "
+            f"held back by {caps}: {jobs(held.to_send)}, {amount(held, settings.price_per_minute)}; "
             f"bought before: {coming.bought_minutes:.2f} minutes"
         )
 
 
-def _amount(these: Sum, price: Price | None) -> str:
+def amount(these: Sum, price: Price | None) -> str:
+    """Minutes, money where there is a price, and what is not known."""
     unknown = f" and {jobs(these.unknown_minutes)} of unknown length" if these.unknown_minutes else ""
     money = f" ({price.of(these.minutes)})" if price else ""
     return f"{these.minutes:.2f} media minutes{money}{unknown}"

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from dubbatch.batch import Batch
+from dubbatch.cli.command import Command, GroupedOption
 from dubbatch.cli.exit_codes import MANIFEST, OK
 from dubbatch.cli.journal import Journal, warn
 from dubbatch.cli.keys import find_key
@@ -35,13 +36,36 @@ from dubbatch.planner import Plan, draw_up
 from dubbatch.preview import ask_account
 from dubbatch.selection import check_columns
 from dubbatch.service import SANDBOX_URL, Service
+from dubbatch.settings import Group
+
+_EPILOG = """\b
+Examples:
+  dubbatch plan spring.xlsx                each row, and what they come to
+  dubbatch plan spring.xlsx --by language  the sums of each language, too
+  dubbatch plan spring.xlsx --format json  for programs
+"""
 
 
-@click.command("plan")
+@click.command("plan", cls=Command, epilog=_EPILOG)
 @manifests_argument
 @setting_options()
-@click.option("--by", multiple=True, metavar="COLUMN", help="Sum up by this column, too. Repeatable.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--by",
+    cls=GroupedOption,
+    group=Group.SHOWN,
+    multiple=True,
+    metavar="COLUMN",
+    help="Sum up by this column, too. Repeatable.",
+)
+@click.option(
+    *("--format", "form"),
+    cls=GroupedOption,
+    group=Group.SHOWN,
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
 @click.pass_obj
 def command(journal: Journal, /, manifests: tuple[str, ...], form: str, by: tuple[str, ...], **values: Any) -> int:
     """Show what `run` would do with each row of MANIFEST, what is wrong, minutes, money and time.
@@ -50,11 +74,6 @@ def command(journal: Journal, /, manifests: tuple[str, ...], form: str, by: tupl
     It costs nothing and sends nothing. The media are looked at, and what is found of them is kept in the
     ledger. Works offline, by what the ledger knows; with a key, the account is asked too, so that work
     which it already has is not counted.
-
-    \b
-    Examples:
-      dubbatch plan spring.csv --by language
-      dubbatch plan spring.csv --max-minutes 90 --format json | jq .totals
     """
     try:
         projects = open_projects(manifests, values, needs_rows=True)

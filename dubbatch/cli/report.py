@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dubbatch.batch import backups_folder
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.journal import Journal
 from dubbatch.cli.options import RECORD, REPORTS, manifests_argument, setting_options
@@ -19,8 +20,15 @@ from dubbatch.cli.turns import in_turn, open_projects
 from dubbatch.report.file import write_reports
 from dubbatch.writeback.writeback import write_back
 
+_EPILOG = """\b
+Examples:
+  dubbatch report spring.xlsx                       report.csv and .json again
+  dubbatch report spring.xlsx --report status.xlsx  a workbook for people, too
+  dubbatch report spring.xlsx --write-back          the results into the sheet
+"""
 
-@click.command("report")
+
+@click.command("report", cls=Command, epilog=_EPILOG)
 @manifests_argument
 @setting_options((*RECORD, *REPORTS, "write_back"))
 @click.pass_obj

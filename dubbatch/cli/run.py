@@ -12,6 +12,7 @@ import click
 
 from dubbatch.batch import Batch
 from dubbatch.cli.closing import tell_end
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import MANIFEST, OK, SOME_FAILED, worst
 from dubbatch.cli.journal import Journal, warn
 from dubbatch.cli.listing import show_problems, show_stop
@@ -34,7 +35,22 @@ from dubbatch.settings import Settings
 _ASK_ABOVE = 10
 
 
-@click.command("run")
+_EPILOG = """\b
+Exit codes: 0 all done, 1 some jobs failed, 2 usage, 3 the manifest has
+problems, 4 no key, 5 tokens or a cap used up, 6 the service is away, 7 unsure
+sends, 8 disk or ledger, 9 work remains, 75 another run has it, 130 and 143
+interrupted. What to do about each: docs/troubleshooting.md
+
+\b
+Examples:
+  dubbatch run spring.xlsx --sandbox           try it: free, no key needed
+  dubbatch run spring.xlsx --limit 2           two jobs first, to look at them
+  dubbatch run spring.xlsx --max-minutes 90    the rest, but no more than that
+  dubbatch run spring.xlsx --only language=ja  one language alone
+"""
+
+
+@click.command("run", cls=Command, epilog=_EPILOG)
 @manifests_argument
 @setting_options()
 @click.pass_obj
@@ -42,12 +58,6 @@ def command(journal: Journal, /, manifests: tuple[str, ...], **values: Any) -> i
     """Send every row of MANIFEST that was not sent before, follow all, download and report.
 
     Run it again to go on: paid work is never repeated.
-
-    \b
-    Examples:
-      dubbatch run spring.csv --sandbox
-      dubbatch run spring.yaml --limit 5
-      dubbatch run spring.csv --only language=ja
     """
     projects = open_projects(manifests, values, needs_rows=True)
     words, started_s = sys.argv[1:], time.monotonic()

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from dubbatch.errors import UsageError
+from dubbatch.cli.command import Command
 from dubbatch.sandbox.faults import Faults
 from dubbatch.sandbox.server import Sandbox
 from dubbatch.sandbox.settings import SandboxSettings
@@ -21,27 +21,76 @@ from dubbatch.sandbox.settings import SandboxSettings
 _LOOK_S = 0.5
 
 
-class _CannotServe(click.ClickException):
-    """A port, a folder or a fault file can't be used."""
+_EPILOG = """\b
+Examples:
+  dubbatch sandbox                         on port 8765, until Ctrl-C
+  dubbatch sandbox --time-scale 0.05       20 times as fast
+  dubbatch sandbox --port 0 --books books  on a free port; keeps its books
+  dubbatch sandbox --faults faults.json    what goes wrong: docs/sandbox.md
+"""
 
-    exit_code = 2
 
-
-@click.command("sandbox")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
-@click.option("--key", default="sandbox", show_default=True, help="The API key that is accepted.")
-@click.option("--faults", type=click.Path(path_type=Path), help="JSON file: which calls go wrong, and how.")
-@click.option("--books", type=click.Path(path_type=Path, file_okay=False), help="Folder that outlives the sandbox.")
-@click.option("--files", type=click.Path(path_type=Path, file_okay=False), help="Folder that is served, for URLs.")
-@click.option("--concurrency", type=click.IntRange(1), default=4, show_default=True, help="Jobs processed at once.")
+@click.command("sandbox", cls=Command, epilog=_EPILOG)
 @click.option(
-    "--when-full", type=click.Choice(["queue", "refuse"]), default="queue", show_default=True, help="Jobs beyond that."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    metavar="PORT",
+    help="On loopback; 0 takes a free one.",
 )
-@click.option("--rate-limit", type=click.IntRange(1), default=60, show_default=True, help="POSTs in a window.")
-@click.option("--rate-window", type=click.FloatRange(0.001), default=60.0, show_default=True, help="Its seconds.")
-@click.option("--seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="What a job takes, about.")
-@click.option("--time-scale", type=click.FloatRange(0), default=1.0, show_default=True, help="0.05: 20 times as fast.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same times.")
+@click.option("--key", default="sandbox", show_default=True, metavar="KEY", help="The API key that is accepted.")
+@click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="JSON: which calls go wrong, and how.")
+@click.option(
+    "--books",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder for what it remembers: it outlives the sandbox.",
+)
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder that is served, for manifests of web addresses.",
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1), default=4, show_default=True, metavar="N", help="Jobs processed at once."
+)
+@click.option(
+    "--when-full",
+    type=click.Choice(["queue", "refuse"]),
+    default="queue",
+    show_default=True,
+    help="What becomes of jobs beyond that.",
+)
+@click.option(
+    "--rate-limit", type=click.IntRange(1), default=60, show_default=True, metavar="N", help="POSTs in a window."
+)
+@click.option(
+    "--rate-window",
+    type=click.FloatRange(0.001),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Length of that window.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="What a job takes, about.",
+)
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    metavar="FACTOR",
+    help="0.05 lets all that take a 20th of its time.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="The same seed gives the same times.")
 def command(
     port: int,
     faults: Path | None,
@@ -54,24 +103,17 @@ def command(
     """Run the Chamelaion lip-sync service on this machine: nothing is billed, nothing leaves it.
 
     Outputs are real: the video with its sound replaced. Stop it with Ctrl-C.
-
-    \b
-    Example:
-      dubbatch sandbox --time-scale 0.05 --books sandbox-books
     """
-    try:
-        settings = SandboxSettings(port=port, rate_window_s=rate_window, when_full=when_full, **values)
-        with _stop_signal() as stop, Sandbox(settings, books=books, faults=_load(faults), files=files) as sandbox:
-            click.echo(f"The sandbox serves at {sandbox.base_url} (outputs at {sandbox.outputs_origin}).")
-            click.echo(f"Its books are in {sandbox.folder}. Ctrl-C stops it. To use it, set:")
-            click.echo(f"CHAMELAION_BASE_URL={sandbox.base_url}")
-            click.echo(f"CHAMELAION_API_KEY={sandbox.key}")
-            if files is not None:
-                click.echo(f"The files of {files} are at {sandbox.files_url}/NAME.")
-            while not stop.wait(_LOOK_S):
-                pass
-    except UsageError as error:
-        raise _CannotServe(f"{error.message} ({error.hint})" if error.hint else error.message) from None
+    settings = SandboxSettings(port=port, rate_window_s=rate_window, when_full=when_full, **values)
+    with _stop_signal() as stop, Sandbox(settings, books=books, faults=_load(faults), files=files) as sandbox:
+        click.echo(f"The sandbox serves at {sandbox.base_url} (outputs at {sandbox.outputs_origin}).")
+        click.echo(f"Its books are in {sandbox.folder}. Ctrl-C stops it. To use it, set:")
+        click.echo(f"CHAMELAION_BASE_URL={sandbox.base_url}")
+        click.echo(f"CHAMELAION_API_KEY={sandbox.key}")
+        if files is not None:
+            click.echo(f"The files of {files} are at {sandbox.files_url}/NAME.")
+        while not stop.wait(_LOOK_S):
+            pass
 
 
 def _load(faults: Path | None) -> Faults | None:

@@ -6,12 +6,18 @@ import json
 
 import click
 
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import OK
 from dubbatch.manifest.schema import manifest_schema
 from dubbatch.report.file import SUFFIXES
 
+_EPILOG = """\b
+Examples:
+  dubbatch schema > manifest.schema.json  a file that editors read
+"""
 
-@click.command("schema")
+
+@click.command("schema", cls=Command, epilog=_EPILOG)
 def command() -> int:
     """Print the JSON Schema of manifests: editors complete and check by it while you type.
 
@@ -19,10 +25,6 @@ def command() -> int:
 
     \b
       # yaml-language-server: $schema=manifest.schema.json
-
-    \b
-    Example:
-      dubbatch schema > manifest.schema.json
     """
     # Escaped, it is the same JSON in whatever encoding the output is redirected.
     click.echo(json.dumps(manifest_schema(SUFFIXES), indent=2))

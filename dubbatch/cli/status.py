@@ -8,6 +8,7 @@ import click
 
 from dubbatch.bulletin import Reader, bulletin_path
 from dubbatch.cli.advice import Left, step_lines, steps
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.journal import Journal
 from dubbatch.cli.options import RECORD, manifests_argument, setting_options
@@ -21,20 +22,21 @@ from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.result import troubles
 
+_EPILOG = """\b
+Examples:
+  dubbatch status spring.xlsx            jobs by state, and what is wrong
+  dubbatch status spring.xlsx --watch    look on at a run in another window
+  dubbatch status spring.xlsx --sandbox  of what was tried in the sandbox
+"""
 
-@click.command("status")
+
+@click.command("status", cls=Command, epilog=_EPILOG)
 @manifests_argument
 @click.option("--watch", "is_watched", is_flag=True, help="Look on while another process runs it, until that ends.")
 @setting_options(RECORD)
 @click.pass_obj
 def command(journal: Journal, /, manifests: tuple[str, ...], is_watched: bool, **values: Any) -> int:
-    """Show where the batch of MANIFEST stands, at once: from the ledger, without network or reading the rows.
-
-    \b
-    Examples:
-      dubbatch status spring.csv
-      dubbatch status spring.csv --watch    a run in another window, or under cron
-    """
+    """Show where the batch of MANIFEST stands, at once: from the ledger, without network or reading the rows."""
     projects = open_projects(manifests, values)
     if is_watched:
         if len(projects) > 1:

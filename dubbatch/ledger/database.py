@@ -25,6 +25,9 @@ from dubbatch.moments import COMMIT, WRITE, around, reached
 Row = sqlite3.Row
 Value = str | int | float | None
 
+#: Of the library that Python was built with, for reports of bugs.
+SQLITE_VERSION = sqlite3.sqlite_version
+
 _BUSY_S = 30.0
 #: With fewer bytes free, a failing write is taken for a full disk.
 _LITTLE = 256 << 10

@@ -20,7 +20,8 @@ _PART = re.compile(r"[^\s._\-()\[\]{}]+")
 #: A last part of letters (or ``419``), a first one as long as a code.
 _MAY_END = re.compile(r"[\s._\-()\[\]{}](?:[^\W\d_]{2,20}|419)[)\]}]*$")
 _MAY_START = re.compile(r"[\[({]*[A-Za-z]{2,3}(?![^\W_])")
-_AROUND = " \t._-()[]{}"
+_BETWEEN = " \t._-"
+_AROUND = f"{_BETWEEN}()[]{{}}"
 #: Parts of the longest language at the end of a name: ``zh_Hant_TW``, ``Latin American Spanish``.
 _PARTS_MAX = 3
 #: Codes that are no words, numerals or abbreviations of file names: these count wherever they stand.
@@ -112,14 +113,26 @@ def _tails(stem: str) -> Iterator[tuple[str, str, str]]:
     parts = list(_PART.finditer(stem))
     for count in range(min(_PARTS_MAX, len(parts) - 1), 0, -1):
         start, before = parts[-count].start(), parts[-count - 1].end()
-        yield stem[:before].lstrip(_AROUND), stem[start : parts[-1].end()], stem[before:start]
+        yield _bare(stem[:start]), stem[start : parts[-1].end()], stem[before:start]
 
 
 def _heads(stem: str) -> Iterator[tuple[str, str]]:
     """Rest and first parts, the longest first; the rest is never empty."""
     parts = list(_PART.finditer(stem))
     for count in range(min(_PARTS_MAX, len(parts) - 1), 0, -1):
-        yield stem[parts[count].start() :].rstrip(_AROUND), stem[parts[0].start() : parts[count - 1].end()]
+        end = parts[count - 1].end()
+        yield _bare(stem[end:]), stem[parts[0].start() : end]
+
+
+def _bare(text: str) -> str:
+    """``text`` without what separates words at its ends; brackets around one of its words stay: ``Promo (1)``."""
+    text = text.lstrip(f"{_BETWEEN})]}}").rstrip(f"{_BETWEEN}([{{")
+    for opening, closing in ("()", "[]", "{}"):
+        if closing not in text:
+            text = text.lstrip(opening)
+        if opening not in text:
+            text = text.rstrip(closing)
+    return text.strip(_BETWEEN)
 
 
 def _counts_at_end(written: str, before: str, rest: str) -> bool:

@@ -20,7 +20,7 @@ from dubbatch.manifest.output_names import DEFAULT_TEMPLATE, Template, parse_tem
 from dubbatch.manifest.problems import Problem, located, shown
 from dubbatch.manifest.reading import PROBLEMS_MAX, Part, Reading
 from dubbatch.manifest.row import usable_defaults
-from dubbatch.manifest.sources import read_bytes, read_include, source_of
+from dubbatch.manifest.sources import read_bytes, read_rows, source_of
 from dubbatch.manifest.values import is_name
 from dubbatch.manifest.warned import with_warnings
 from dubbatch.memory import making_many
@@ -142,7 +142,7 @@ def _parts(
 
 def _included(include: Include, folder: Path, columns: Mapping[str, str], problems: list[Problem]) -> Content | None:
     try:
-        return read_include(include.table.text.strip(), folder, {**columns, **_texts(include.columns)})
+        return read_rows(include.table.text.strip(), folder, {**columns, **_texts(include.columns)})
     except ManifestError as error:
         problem = Problem("error", include.table.place, shown(include.table.text), error.message, error.hint)
         problems.append(problem)

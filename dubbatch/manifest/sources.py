@@ -36,7 +36,7 @@ SOURCES: Mapping[str, Source] = {
     ".jsonl": _JSON_LINES,
     ".ndjson": _JSON_LINES,
 }
-#: What holds rows alone, and so can be included.
+#: What holds rows alone, and so can be included, or reviewed.
 TABLES = (CsvSource, WorkbookSource, JsonLinesSource)
 #: Of formats that are well known, and can be saved as one of ours.
 _SAVE_AS = frozenset({".xls", ".ods", ".numbers", ".xlsb", ".gsheet", ".docx", ".pdf", ".html", ".htm"})
@@ -112,12 +112,13 @@ _PIPE = "Save it as a file, or pass it on standard input: dubbatch run - --batch
 _TOO_BIG = "Name the sheet, not a media file; a large one is best as a table (.csv), and split."
 
 
-def read_include(text: str, folder: Path, columns: Mapping[str, str]) -> Content:
-    """The table that a manifest in ``folder`` includes. Raises ManifestError where there is none."""
+def read_rows(text: str, folder: Path, columns: Mapping[str, str]) -> Content:
+    """The table that is named by ``text`` in ``folder``. Raises ManifestError where there is none."""
     origin = parse_address(text, folder)
     source = source_of(origin)
     if not isinstance(source, TABLES):
         raise ManifestError(
-            f"{origin.path} is no table, so it can't be included.", hint="include takes .csv, .tsv, .xlsx or .jsonl"
+            f"{origin.path} is no table, so no rows can be taken from it.",
+            hint="A table is .csv, .tsv, .xlsx or .jsonl.",
         )
     return source.content(read_bytes(origin.path), origin, columns)

@@ -15,7 +15,7 @@ from dubbatch.pairing.nearness import name_key
 
 _FILLERS = r"(?:audio|dub|dubs|dubbed|voice|voiceover|vo|track)"
 #: Words between a video's name and the language: ``ep1_dub_ja.wav``, ``ep1.audio.de.wav``.
-_FILLER_AT_END = re.compile(rf"[\s._\-()\[\]{{}}]+{_FILLERS}$", re.IGNORECASE)
+_FILLER_AT_END = re.compile(rf"[\s._\-()\[\]{{}}]+{_FILLERS}[)\]}}]*$", re.IGNORECASE)
 _FILLER_ALONE = re.compile(_FILLERS, re.IGNORECASE)
 #: A dot between digits is a part of a number; brackets tell copies apart (``Promo (1)``).
 _SEPARATORS = re.compile(r"(?:[\s_–—-]|(?<!\d)\.|\.(?!\d))+")
@@ -76,7 +76,7 @@ def short_stem(stem: str) -> str:
 def bare_language(audio: PurePosixPath) -> str:
     """The language of a track whose name is nothing else, but for a word like ``audio``; empty: it is."""
     stem = stem_of(audio)
-    tags = (reading.tag for reading in readings(stem) if _FILLER_ALONE.fullmatch(reading.rest))
+    tags = (reading.tag for reading in readings(stem) if _FILLER_ALONE.fullmatch(reading.rest.strip("()[]{}")))
     return tag_of(stem) or next(tags, "")
 
 

@@ -55,6 +55,7 @@ def test_what_has_no_partner_is_listed_with_the_reason(shell: Shell, spring: Pat
     assert "dubs/ep9.de.wav: no video is called ep9" in told
     assert "ffmpeg -i spring/dubs/ep2.fr.m4a -vn spring/dubs/ep2.fr.wav" in told
     assert ".trash" not in told
+    assert "These are not in the manifest" in told
 
 
 def test_a_second_track_of_a_language_is_listed_apart(shell: Shell) -> None:

@@ -34,6 +34,7 @@ def reasons(pairing: Pairing) -> dict[str, str]:
         ("ep1_ja.wav", "ja"),
         ("ep1-pt-BR.mp3", "pt-BR"),
         ("ep1 (de).wav", "de"),
+        ("ep1 (dub).de.wav", "de"),
         ("EP1_DE.WAV", "de"),
         ("ja_ep1.wav", "ja"),
         ("ep1_it.wav", "it"),
@@ -99,6 +100,10 @@ def test_a_track_of_another_name_is_an_orphan(audio: str) -> None:
         (["Lesson 1.mp4", "Lesson_1.mp4"], "Lesson 1.wav", "Lesson 1.mp4", ""),
         (["ep1.mp4", "ep1-de.mp4"], "ep1.de.wav", "ep1.mp4", "de"),
         (["s1/Ep 1.mp4", "s2/Ep 1.mp4"], "s2/Ep_1.de.wav", "s2/Ep 1.mp4", "de"),
+        # brackets that tell copies apart
+        (["Promo.mp4", "Promo (1).mp4"], "Promo (1).de.wav", "Promo (1).mp4", "de"),
+        (["Promo.mp4", "Promo (1).mp4"], "de_Promo (1).wav", "Promo (1).mp4", "de"),
+        (["(1) Promo.mp4"], "(1) Promo.de.wav", "(1) Promo.mp4", "de"),
         # the language in the middle
         (["Promo_EN_final.mp4"], "Promo_DE_final.wav", "Promo_EN_final.mp4", "de"),
         (["Promo EN final.mp4"], "Promo_IT_final.wav", "Promo EN final.mp4", "it"),

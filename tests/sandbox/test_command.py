@@ -14,6 +14,7 @@ from chamelaion import Chamelaion
 from click.testing import CliRunner
 
 from dubbatch.cli.sandbox import command
+from dubbatch.errors import UsageError
 
 COMMAND = [sys.executable, "-c", "from dubbatch.cli.sandbox import command; command()"]
 
@@ -42,23 +43,23 @@ def test_it_says_how_to_use_it_and_stops_in_good_order(
 
 
 def test_a_taken_port_is_a_usage_error() -> None:
-    """Exit code 2, and one sentence that names the port and the remedy."""
+    """One sentence names the port, another the remedy."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         result = CliRunner().invoke(command, ["--port", port])
-    assert result.exit_code == 2
-    assert f"port {port} on 127.0.0.1" in result.output
-    assert "--port" in result.output
+    assert isinstance(result.exception, UsageError)
+    assert f"port {port} on 127.0.0.1" in result.exception.message
+    assert "--port" in result.exception.hint
 
 
 def test_a_fault_file_that_can_not_be_used_is_a_usage_error(tmp_path: Path) -> None:
-    """Missing, no JSON, or wrong rules: exit code 2 and a sentence."""
+    """Missing, no JSON, or wrong rules: a sentence."""
     (tmp_path / "cut.json").write_text("{")
     (tmp_path / "wrong.json").write_text('[{"on": "get", "action": "dance"}]')
     for name, word in (("none.json", "none.json"), ("cut.json", "cut.json"), ("wrong.json", "rule 1")):
         result = CliRunner().invoke(command, ["--port", "0", "--faults", str(tmp_path / name)])
-        assert result.exit_code == 2
-        assert word in result.output
+        assert isinstance(result.exception, UsageError)
+        assert word in result.exception.message
 
 
 def test_an_option_out_of_range_is_a_usage_error() -> None:
