@@ -31,9 +31,12 @@ Connected = Callable[[Sandbox], "Shell"]
 
 PATIENCE_S = 30
 INT, TERM = signal.SIGINT, signal.SIGTERM
-LOST = {"on": "post", "action": "drop", "accept": True}
+LOST: dict[str, Any] = {"on": "post", "action": "drop", "accept": True}
 #: The look-up before the first send is answered, and then nothing more.
-NO_ANSWERS = [{"on": "get", "action": "answer"}, {"on": "list", "action": "answer", "nth": 2, "count": 99}]
+NO_ANSWERS: list[dict[str, Any]] = [
+    {"on": "get", "action": "answer"},
+    {"on": "list", "action": "answer", "nth": 2, "count": 99},
+]
 #: The command, which gives a service up that it never reached after a moment instead of half a minute.
 IMPATIENT = """
 from dubbatch.cli.app import main
