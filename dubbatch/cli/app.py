@@ -189,8 +189,8 @@ def _in_event_loop() -> bool:
 
 def show_error(error: DubbatchError) -> None:
     say(f"dubbatch: {error.message}", err=True)
-    if error.hint:
-        say(f"  {error.hint}", err=True)
+    if error.advice:
+        say(f"  {error.advice}", err=True)
 
 
 def show_mistake(error: Exception) -> None:
