@@ -25,7 +25,8 @@ DubbatchError
     ├── TokensUsedUp       412
     └── WrongAddress       3xx, 404 or 405 where the API should be
 
-Every class says whether the same call, made again, can succeed (``retryable``).
+Every class says whether the same call, made again, can succeed (``retryable``). Every error says what happened, what to
+do, and whether it cost anything; what is so for a whole class stands there once (``remedy``, ``cost``).
 This module imports nothing of ours, so that everything may import it.
 """
 
@@ -38,19 +39,36 @@ class DubbatchError(Exception):
     """The root: a sentence for a person and, where there is one, the remedy."""
 
     retryable: ClassVar[bool] = False
+    #: What to do, where the one who raises it has nothing better to say.
+    remedy: ClassVar[str] = ""
+    #: Whether it cost anything, where that is so for the whole class.
+    cost: ClassVar[str] = ""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = hint or self.remedy
+
+    @property
+    def advice(self) -> str:
+        """What to do, and whether it cost anything: for the person whose command it has ended."""
+        if not self.cost or self.cost in self.hint:
+            return self.hint
+        if not self.hint or self.hint.endswith("."):
+            return f"{self.hint} {self.cost.capitalize()}.".strip()
+        return f"{self.hint}; {self.cost}"
 
 
 class UsageError(DubbatchError):
     """The command line, an environment variable or a setting is wrong."""
 
+    cost = "nothing was sent"
+
 
 class ManifestError(DubbatchError):
     """The manifest can't be used; the problems themselves are values of ``manifest``."""
+
+    cost = "nothing was sent"
 
 
 class LedgerError(DubbatchError):
@@ -64,6 +82,8 @@ class DiskError(DubbatchError):
 class BatchBusy(DubbatchError):
     """Another process, or another machine, works on the same batch."""
 
+    cost = "nothing was sent"
+
 
 class NoKeyring(DubbatchError):
     """The system's keyring is not there, is locked, or fails."""
@@ -72,11 +92,14 @@ class NoKeyring(DubbatchError):
 class MediaError(DubbatchError):
     """A media file can't be read, or is not what it was when it was planned."""
 
+    remedy = "look at the file, and run again"
+
 
 class DownloadError(DubbatchError):
     """An output could not be fetched this time; the request is untouched."""
 
     retryable = True
+    remedy = "it is tried again"
 
 
 class LinkExpired(DownloadError):
@@ -113,10 +136,13 @@ class AddressRefused(DownloadError):
     """The link's scheme or host is one that dubbatch does not fetch from."""
 
     retryable = False
+    remedy = "use a web address that everybody can read, without a login in it"
 
 
 class ServiceError(DubbatchError):
     """The service did not give the answer that was asked for."""
+
+    remedy = "run again; if it stays so, `dubbatch account` shows what the service says"
 
 
 class ServiceUnreachable(ServiceError):
@@ -129,12 +155,14 @@ class ServiceFault(ServiceError):
     """The service answered 5xx."""
 
     retryable = True
+    remedy = "dubbatch asks again"
 
 
 class RateLimited(ServiceError):
     """The service answered 429; ``retry_after_s`` is its own word, if it gave one."""
 
     retryable = True
+    remedy = "dubbatch asks again"
 
     def __init__(self, message: str, *, retry_after_s: float | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -145,6 +173,7 @@ class UnreadableAnswer(ServiceError):
     """The answer is not what the contract says (HTML, cut JSON, another request's answer)."""
 
     retryable = True
+    remedy = "dubbatch asks again"
 
 
 class RequestNotFound(ServiceError):

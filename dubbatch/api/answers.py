@@ -135,7 +135,12 @@ _NO_TOKENS = _Rule(
     "the account's tokens are used up",
     "add tokens or wait for the next period, then run again: it goes on where it stopped",
 )
-_TOO_MUCH = _Rule(Outcome.REFUSED, Then.WAIT, "the service asks for a slower pace or fewer jobs at once")
+_TOO_MUCH = _Rule(
+    Outcome.REFUSED,
+    Then.WAIT,
+    "the service asks for a slower pace or fewer jobs at once",
+    "dubbatch waits and sends it later; nothing was charged",
+)
 _NOT_REACHED = _Rule(Outcome.REFUSED, Then.AWAY, "the service was not reached", "nothing was sent or charged")
 _UNKNOWN = _Rule(
     Outcome.UNKNOWN,

@@ -112,9 +112,9 @@ class Journal:
     def error(self, error: DubbatchError, *, batch: str = "") -> None:
         """An error that ended a command, or one manifest's part of it."""
         self.say(f"dubbatch: {error.message}")
-        if error.hint:
-            self.say(f"  {error.hint}")
-        self._end(Entry("error", "error", error.message, error.hint, batch), code_of_error(error))
+        if error.advice:
+            self.say(f"  {error.advice}")
+        self._end(Entry("error", "error", error.message, error.advice, batch), code_of_error(error))
 
     def misuse(self, message: str) -> None:
         """The command line can't be understood; click has told people, or has not, as ``speaks`` says."""

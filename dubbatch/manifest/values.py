@@ -146,17 +146,17 @@ _OPTION_NAMES = tuple(_Options.model_fields)
 
 _YES_OR_NO = "write true, yes, 1 or x; or false, no, 0 or nothing"
 _NAME_REMEDY = f"write at most {ID_MAX} characters, without line breaks and control characters"
-_COMPLAINTS: Mapping[str, tuple[str, str]] = {
-    "id": ("the id is too long or has control characters", _NAME_REMEDY),
-    "reference_id": ("the reference_id is too long, or has characters that can't be sent", _NAME_REMEDY),
-    "disable_active_speaker_detection": ("neither yes nor no", _YES_OR_NO),
-    "model": ("the service has no such model", f"write {MODEL}, or leave the cell empty"),
-    "priority": (
+_COMPLAINTS: Mapping[str, Finding] = {
+    "id": Finding("the id is too long or has control characters", _NAME_REMEDY),
+    "reference_id": Finding("the reference_id is too long, or has characters that can't be sent", _NAME_REMEDY),
+    "disable_active_speaker_detection": Finding("neither yes nor no", _YES_OR_NO),
+    "model": Finding("the service has no such model", f"write {MODEL}, or leave the cell empty"),
+    "priority": Finding(
         "the priority is not a whole number",
         "write a whole number, higher is sent first; or say that the column is your own: --map 'Priority='",
     ),
-    "skip": ("neither yes nor no", _YES_OR_NO),
-    "minutes": (
+    "skip": Finding("neither yes nor no", _YES_OR_NO),
+    "minutes": Finding(
         f"not a number of minutes above 0, up to {MINUTES_MAX:,}",
         "write a number such as 2.5 or 2,5, or 0:02:30, or leave it empty",
     ),
@@ -175,7 +175,7 @@ def read_values(texts: Mapping[str, str]) -> tuple[Values, tuple[Finding, ...]]:
             try:
                 names[field] = read(texts[field])
             except ValueError:
-                findings = (*findings, Finding(*_COMPLAINTS[field], field=field))
+                findings = (*findings, replace(_COMPLAINTS[field], field=field))
     own = (names.get("id", ""), texts.get("output", ""), names.get("reference_id", ""))
     alike: Any = options[len(own) :]
     return Values(*own, *alike), findings
@@ -196,7 +196,7 @@ def _options(*given: str | None) -> tuple[Values, tuple[Finding, ...]]:
     except ValidationError as error:
         wrong = list(dict.fromkeys(str(detail["loc"][0]) for detail in error.errors(include_url=False)))
     good = {field: text for field, text in good.items() if field not in wrong}
-    findings += [Finding(*_COMPLAINTS[field], field=field) for field in wrong]
+    findings += [replace(_COMPLAINTS[field], field=field) for field in wrong]
     return Values(**dict(_OPTIONS.validate_python(good))), tuple(findings)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,16 +63,6 @@ def test_a_broken_sheet_ends_with_3_and_every_problem_is_told(shell: Shell) -> N
     assert told.stderr.count("remedy:") == len(problems)
     assert "Nothing was sent" in told.stderr
     assert shell.listing() == before
-
-
-def test_without_a_key_a_run_ends_with_4_and_nothing_is_sent(shell: Shell) -> None:
-    """It says which variable to set, and the free way to try."""
-    told = shell("run", "demo.csv")
-
-    assert told.returncode == 4
-    assert "CHAMELAION_API_KEY" in told.stderr
-    assert "--sandbox" in told.stderr
-    assert not (shell.folder / "demo-dubs").exists()
 
 
 def without_ledger(shell: Shell) -> dict[str, tuple[int, int]]:
@@ -192,28 +180,3 @@ def test_the_key_is_in_no_file_and_in_no_output(open_service: Service, connected
     assert {"ledger.db", "report.json"} <= texts.keys()
     assert any(name.startswith("permits-") for name in texts)
     assert [name for name, text in texts.items() if service.key.encode() in text] == []
-
-
-def test_an_address_where_the_service_is_not_ends_with_6(shell: Shell) -> None:
-    """Somebody else's server answers: nothing is sent, and the address is what the hint speaks of."""
-
-    class Elsewhere(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_error(404)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        address = f"http://127.0.0.1:{server.server_port}/api"
-        shell.write_jobs("a")
-        told = shell("run", "batch.csv", CHAMELAION_API_KEY="k", CHAMELAION_BASE_URL=address)
-        server.shutdown()
-        thread.join()
-
-    assert told.returncode == 6
-    assert "check the base URL" in told.stdout
-    assert "1 pending" in told.stdout
-    assert "Traceback" not in told.stderr

@@ -20,6 +20,7 @@ from dubbatch.interrupts import handled
 from dubbatch.media.checks import check_output
 from dubbatch.sandbox.books import Books
 from dubbatch.sandbox.server import Sandbox
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
@@ -62,17 +63,6 @@ main()
 """
 
 
-def wait_for(is_so: Callable[[], bool], process: subprocess.Popen[Any]) -> None:
-    """Look again and again until it is so; the process must not end before."""
-    pause = threading.Event()
-    for _ in range(3000):
-        if is_so():
-            return
-        assert process.poll() is None, process.communicate()
-        pause.wait(0.01)
-    raise AssertionError("it never came to that")
-
-
 def at(moments: str, *signals: signal.Signals) -> dict[str, str]:
     """The environment for AT_MOMENTS."""
     return {"MOMENTS": moments, "SIGNALS": " ".join(str(int(number)) for number in signals)}
@@ -106,8 +96,6 @@ LONG = {"seconds": 60.0}
 LOST = {"on": "post", "action": "drop", "accept": True}
 PHASES = {
     "look-up": Phase({}, [{"on": "list", "action": "silence"}], "list"),
-    "answer": Phase(LONG, [{"on": "post", "action": "slow", "seconds": 1.0}], "upload"),
-    "silence": Phase(LONG, [{"on": "post", "action": "silence", "accept": True}], "upload"),
     "settling": Phase(
         LONG,
         [LOST, {"on": "get", "action": "answer"}, {"on": "list", "action": "answer", "nth": 2, "count": 99}],
@@ -117,11 +105,9 @@ PHASES = {
     "report": Phase(moment="open||report.csv"),
 }
 CASES = [
-    # The answer that is waited for is written down; the download is waited for.
-    ("answer", (TERM,), 143, {"queued"}),
+    # What is in flight when a POST is under way is the contract of cron: test_cron.py.
     ("download", (INT,), 130, {"downloaded"}),
     ("look-up", (INT,), 130, {"pending"}),
-    ("silence", (TERM, INT), 130, {"unsure", "submitting"}),
     ("settling", (INT, INT, INT), 130, None),
     ("report", (HUP, HUP), 143, None),
 ]
@@ -322,28 +308,3 @@ def test_a_run_killed_in_the_middle_goes_on_and_every_job_is_billed_once(shell: 
     files = sorted(outputs.glob("*.mp4"))
     assert len(files) == 4
     assert all(check_output(path, durations_s=[1.0]).ok for path in files)
-
-
-def test_one_interrupt_leaves_in_good_order_and_another_run_meanwhile_is_refused(
-    open_service: Service, connected: Connected
-) -> None:
-    """130: what runs stays at the service, and the next run collects it; 75 names who has the batch."""
-    service = open_service(seconds=60.0)
-    shell = connected(service)
-    shell.write_jobs("a", "b")
-    with shell.start("run", "batch.csv") as process:
-        wait_for(lambda: len(service.books.requests) == 2, process)
-        second = shell("run", "batch.csv")
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
-
-    assert second.returncode == 75
-    assert f"process {process.pid}" in second.stderr
-    assert process.returncode == 130
-    assert "interrupted" in out
-    service.advance(120)
-
-    after = shell("run", "batch.csv")
-
-    assert after.returncode == 0
-    assert sorted(service.books.bills().values()) == [1] * 2
