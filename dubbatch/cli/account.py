@@ -36,9 +36,9 @@ _LATEST = 10
 
 _EPILOG = """\b
 Examples:
-  dubbatch account                                         is the key valid
-  dubbatch account --base-url https://dub.example.com/api  of another service
-  dubbatch account --format json                           for a program
+  dubbatch account                           is the key valid, and what is new
+  dubbatch account --ledger /spring/dubs.db  with a ledger that lies elsewhere
+  dubbatch account --format json             for a program
 """
 
 
@@ -56,11 +56,6 @@ def command(form: str, **values: Any) -> int:
 
     The account's list is compared with every ledger that this host has used with it: a request that
     none of them knows was bought elsewhere. Costs nothing; no ledger is changed.
-
-    \b
-    Examples:
-      dubbatch account
-      dubbatch account --ledger spring/.dubbatch/ledger.db
     """
     resolved = settings_here(values)
     show_warnings(resolved.warnings)

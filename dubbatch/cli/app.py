@@ -20,6 +20,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from dubbatch.cli.audience import while_read
+from dubbatch.cli.command import LOOKS
 from dubbatch.cli.exit_codes import INTERRUPTED, SOME_FAILED, TERMINATED, USAGE, code_of_error
 from dubbatch.cli.journal import Journal, asks_for_json
 from dubbatch.cli.speech import say
@@ -53,9 +54,6 @@ Examples:
 
 What a command takes: dubbatch COMMAND --help, or dubbatch help COMMAND.
 """
-
-#: Lines of help grow with the terminal, as far as they can be read.
-_LOOKS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 _NAME = "dubbatch"
 
@@ -105,7 +103,7 @@ def _show_version(ctx: click.Context, _param: click.Parameter, is_asked: bool) -
     ctx.exit()
 
 
-@click.group(cls=LazyGroup, epilog=EPILOG, context_settings=_LOOKS)
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings=dict(LOOKS))
 @click.option(
     *("--version", "-V"),
     is_flag=True,

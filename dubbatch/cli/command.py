@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from dubbatch.settings import Group
 
+#: Lines of help grow with the terminal, as far as they can be read.
+LOOKS: Mapping[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: So many options are taken in at one look; more of them stand under headings.
 _AT_ONE_LOOK = 12
 #: What has no heading of its own beside others that have.
@@ -23,7 +26,10 @@ class GroupedOption(click.Option):
 
 
 class Command(click.Command):
-    """What every command of ours is."""
+    """What every command of ours is, also where it is called by itself."""
+
+    def __init__(self, name: str | None, **attributes: Any) -> None:
+        super().__init__(name, **{"context_settings": dict(LOOKS), **attributes})
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Mistakes know which command they were made with: what click's parser finds does not."""

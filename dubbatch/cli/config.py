@@ -33,11 +33,6 @@ def command(manifest: str | None, **values: Any) -> int:
 
     Takes the options of `run`, so that the same line can be tried first. The key is never shown, only
     where it comes from. Sends nothing.
-
-    \b
-    Examples:
-      dubbatch config
-      dubbatch config spring.yaml --transfers 8
     """
     project = open_project(manifest, values, needs_rows=True) if manifest is not None else None
     resolved = project.resolved if project is not None else settings_here(values)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -168,7 +169,7 @@ def warn(journal: Journal, warnings: Iterable[str], batch: str = "") -> None:
 def asks_for_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Whether the log is wanted as JSON, as far as it can be told before the command line is read."""
     said = environment.get("DUBBATCH_LOG_FORMAT", "")
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in pairwise([*arguments, ""]):
         if word == "--log-format":
             said = following
         elif word.startswith("--log-format="):

@@ -11,6 +11,7 @@ import click
 from dubbatch.api.addresses import shown
 from dubbatch.api.client import ChamelaionClient
 from dubbatch.api.credentials import Credentials
+from dubbatch.cli.command import Command
 from dubbatch.cli.exit_codes import OK
 from dubbatch.cli.keyring import Keyring
 from dubbatch.cli.keys import key_of_environment, open_keyring
@@ -26,7 +27,15 @@ _LINE_MAX = 8 << 10
 _NOT_STORED = "nothing was stored"
 
 
-@click.command("login")
+_EPILOG = """\b
+Examples:
+  dubbatch login                         asks for the key, and hides it
+  pass show chamelaion | dubbatch login  from another program
+  dubbatch login --forget                take it out again
+"""
+
+
+@click.command("login", cls=Command, epilog=_EPILOG)
 @click.option("--forget", is_flag=True, help="Take the key out of the keyring again.")
 @setting_options(("base_url",))
 def command(forget: bool, **values: Any) -> int:
@@ -35,12 +44,6 @@ def command(forget: bool, **values: Any) -> int:
     The key is asked for and not shown; a script gives it as one line on standard input. It is kept for
     the service's address, and is never sent to another one. A key in the environment or in a .env file
     comes first.
-
-    \b
-    Examples:
-      dubbatch login
-      pass show chamelaion | dubbatch login
-      dubbatch login --forget
     """
     resolved = settings_here(values)
     show_warnings(resolved.warnings)

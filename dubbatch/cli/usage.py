@@ -28,7 +28,7 @@ def told(error: click.UsageError) -> UsageError:
         meant = f"did you mean {near}? " if near else ""
         return UsageError(f"{prefix}there is no option {error.option_name}", hint=meant + hint)
     if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument):
-        what = error.param.human_readable_name
+        what = error.param.human_readable_name.rstrip(".")
         return UsageError(f"{prefix}{what} is missing. {error.param.help or ''}".rstrip(), hint=_like(error.ctx) + hint)
     message = error.format_message().rstrip(".")
     return UsageError(f"{prefix}{message[:1].lower()}{message[1:]}", hint=hint)
