@@ -151,7 +151,7 @@ def look_up(paths: Iterable[Path], label: str, requests: Sequence[Request], refu
 
 def _there(path: Path) -> Path:
     if not path.is_file():
-        raise LedgerError("it is no longer there")
+        raise LedgerError("it is no longer there", hint="put it back, or go on without what it knows")
     return path
 
 
@@ -159,7 +159,8 @@ def _learned(path: Path, ledger: Ledger, label: str, refusals: int) -> Learned:
     """Raises LedgerError for the ledger of another service."""
     account = ledger.account.get()
     if account.service != label:
-        raise LedgerError(f"it belongs to {account.service or 'no service yet'}")
+        owner = account.service or "no service yet"
+        raise LedgerError(f"it belongs to {owner}", hint="name the ledger of this service with --ledger")
     told = tuple(ledger.account.refusals(refusals))
     return Learned(path, account.slots, account.usual_s, account.newest_first, told)
 
