@@ -90,7 +90,7 @@ TROUBLES: dict[str, tuple[int, Trouble, str, bool]] = {
     ),
     "a job is blocked by its media": (1, Trouble(spoil=cut_the_film), "copy or download the file again", False),
     "an option that is none": (2, Trouble(options=("--conccurrency", "2")), "--concurrency", False),
-    "a setting that is none": (2, Trouble(environment={"DUBBATCH_TRANSFERS": "many"}), "DUBBATCH_TRANSFERS", False),
+    "a setting that is none": (2, Trouble(environment={"DUBBATCH_TRANSFERS": "many"}), "nothing was sent", False),
     "a sheet without rows": (
         3,
         Trouble(spoil=lambda folder: (folder / "batch.csv").write_text("id,video,audio\n")),
@@ -100,7 +100,7 @@ TROUBLES: dict[str, tuple[int, Trouble, str, bool]] = {
     "a sheet that is not there": (
         3,
         Trouble(spoil=lambda folder: (folder / "batch.csv").unlink()),
-        "batch.csv",
+        "Check the path of the manifest. Nothing was sent.",
         False,
     ),
     "a key that is refused": (4, Trouble(environment={"CHAMELAION_API_KEY": "wrong"}), "CHAMELAION_API_KEY", False),
