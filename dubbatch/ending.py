@@ -61,7 +61,7 @@ async def stop_in_time(run: Run) -> None:
     await run.sleep(run.settings.max_time_s)
     run.stop.everything(
         StopReason.TIME,
-        f"--max-time: {run.settings.max_time_s:g} s are over",
+        "the time that --max-time allows is over",
         "what runs stays at the service; run again to go on",
     )
 

@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 
 from dubbatch.cli.app import COMMANDS, app
 from dubbatch.cli.options import given_flags
-from dubbatch.settings import resolve
+from dubbatch.resolution import resolve
 from tests.test_docs import table_of_codes
 
 ROOT = Path(__file__).parents[1]

@@ -14,9 +14,9 @@ ROOT = Path(dubbatch.__file__).parent
 
 #: Lower layers first. A module imports from its own layer or from those before it.
 LAYERS: list[set[str]] = [
-    {"durability", "errors", "forms", "interrupts", "memory", "moments", "particulars"},
+    {"durability", "errors", "forms", "interrupts", "memory", "moments", "option", "particulars"},
     {"jobs", "identity"},
-    {"events", "flow", "pacing", "settings"},
+    {"events", "flow", "pacing", "resolution", "settings"},
     {"manifest", "media", "api", "ledger"},
     {"pairing", "selection", "settlement", "stop", "service", "inputs", "asking", "listing", "plan", "run"},
     {"account", "budget", "preflight"},

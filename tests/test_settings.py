@@ -13,16 +13,9 @@ from hypothesis import strategies as st
 
 from dubbatch.errors import UsageError
 from dubbatch.forms import Cap, Price, Tolerance, parse_bool, parse_duration
-from dubbatch.settings import (
-    DEFAULT_BASE_URL,
-    OPTIONS,
-    Option,
-    Resolved,
-    Scope,
-    Settings,
-    resolve,
-    shown_value,
-)
+from dubbatch.option import Option, Scope
+from dubbatch.resolution import Resolved, resolve
+from dubbatch.settings import DEFAULT_BASE_URL, OPTIONS, Settings, shown_value
 
 HERE, BESIDE = Path("/home/maria"), Path("/batches/spring")
 DOCS = Path(__file__).parent.parent / "docs" / "settings.md"

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dubbatch.settings import Group
+from dubbatch.option import Group
 
 #: Lines of help grow with the terminal, as far as they can be read.
 LOOKS: Mapping[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -15,7 +15,8 @@ from dubbatch.cli.options import MANIFEST_HELP, setting_options
 from dubbatch.cli.project import Project, open_project, settings_here
 from dubbatch.cli.render import show_warnings
 from dubbatch.cli.speech import say
-from dubbatch.settings import OPTIONS, Resolved, shown_value
+from dubbatch.resolution import Resolved
+from dubbatch.settings import OPTIONS, shown_value
 
 _EPILOG = """\b
 Examples:

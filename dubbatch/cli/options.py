@@ -9,7 +9,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from dubbatch.cli.command import GroupedOption
-from dubbatch.settings import OPTIONS, Option, Settings, shown_value
+from dubbatch.option import Option
+from dubbatch.settings import OPTIONS, Settings, shown_value
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,7 +47,7 @@ def setting_options(names: Iterable[str] | None = None) -> Callable[[F], F]:
 
 
 def given_flags(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
-    """The flags that were given, by option name, as texts for ``settings.resolve``."""
+    """The flags that were given, by option name, as texts for ``resolution.resolve``."""
     flags: dict[str, str | list[str]] = {}
     for option in OPTIONS.values():
         value = values.get(option.parameter)

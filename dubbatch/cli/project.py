@@ -26,8 +26,9 @@ from dubbatch.manifest.problems import shown
 from dubbatch.manifest.sources import read_at_most
 from dubbatch.manifest.warned import strictly
 from dubbatch.report.file import check_suffix
+from dubbatch.resolution import Fault, Resolved, is_secret, resolve
 from dubbatch.selection import check_columns, unmet
-from dubbatch.settings import OPTIONS, Fault, Resolved, Settings, is_secret, resolve
+from dubbatch.settings import OPTIONS, Settings
 from dubbatch.writeback.rows import TeamFile
 from dubbatch.writeback.writeback import check_kind
 

@@ -78,6 +78,5 @@ def in_time(project: Project, started_s: float, clock: Callable[[], float] = tim
     max_time_s = project.settings.max_time_s
     if max_time_s is None:
         return project
-    left_s = max(0.0, max_time_s - (clock() - started_s))
-    resolved = replace(project.resolved, settings=replace(project.settings, max_time_s=left_s))
-    return replace(project, resolved=resolved)
+    settings = replace(project.settings, max_time_s=max(0.0, max_time_s - (clock() - started_s)))
+    return replace(project, resolved=replace(project.resolved, settings=settings))

@@ -29,7 +29,7 @@ from dubbatch.manifest.columns import (
 )
 from dubbatch.manifest.languages import check_tag, code_of, is_english_name, tag_of
 from dubbatch.manifest.problems import Finding, Problem, Severity, located, shown
-from dubbatch.settings import is_secret
+from dubbatch.resolution import is_secret
 
 _LANGUAGES_SHOWN = 5
 

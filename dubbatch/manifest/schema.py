@@ -13,7 +13,8 @@ from dubbatch.forms import parse_bool
 from dubbatch.manifest.columns import KNOWN
 from dubbatch.manifest.tree.syntax import VERSION
 from dubbatch.manifest.values import MINUTES_MAX, MODEL
-from dubbatch.settings import CSV_DELIMITERS, OPTIONS, Option, Scope, Settings, shown_value
+from dubbatch.option import Option, Scope
+from dubbatch.settings import CSV_DELIMITERS, OPTIONS, Settings, shown_value
 
 Schema = dict[str, Any]
 

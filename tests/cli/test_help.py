@@ -20,7 +20,7 @@ from dubbatch.cli.app import COMMANDS, app
 from dubbatch.cli.options import given_flags
 from dubbatch.cli.usage import told
 from dubbatch.errors import UsageError
-from dubbatch.settings import resolve
+from dubbatch.resolution import resolve
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell

@@ -20,8 +20,9 @@ from dubbatch.manifest.columns import KNOWN
 from dubbatch.manifest.schema import COLUMNS, manifest_schema
 from dubbatch.manifest.tree.json_source import JsonSource
 from dubbatch.manifest.tree.yaml_source import YamlSource
+from dubbatch.option import Option, Scope
 from dubbatch.report.file import SUFFIXES, check_suffix
-from dubbatch.settings import OPTIONS, Option, Scope
+from dubbatch.settings import OPTIONS
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = sorted((ROOT / "manifests").glob("*.yaml"))

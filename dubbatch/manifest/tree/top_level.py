@@ -12,7 +12,8 @@ from dubbatch.manifest.problems import Problem, shown
 from dubbatch.manifest.tree.nodes import Document, ListNode, Malformed, MapNode, Node
 from dubbatch.manifest.tree.rows import Pairs, Rows, checked, is_nothing, not_single
 from dubbatch.manifest.tree.syntax import VERSION
-from dubbatch.settings import OPTIONS, Scope
+from dubbatch.option import Scope
+from dubbatch.settings import OPTIONS
 
 KEYS = ("version", "batch", "settings", "defaults", "columns", "include", "jobs")
 #: Keys that tell of the batch as a whole.
