@@ -78,15 +78,18 @@ def steps(left: Left, call: Call) -> Iterator[Step]:
     """What to type next, the most useful first; nothing where nothing is to be done."""
     counts = left.counts
     waiting = sum(counts.get(state, 0) for state in _OPEN)
+    failed, suspect = counts.get(JobState.FAILED, 0), counts.get(JobState.SUSPECT, 0)
+    to_mend = failed + counts.get(JobState.BLOCKED, 0)
     if waiting:
         yield _go_on(left, call, waiting)
-    if suspect := counts.get(JobState.SUSPECT, 0):
+    if suspect:
         yield Step(call.other("collect"), f"fetches {jobs(suspect)} once more, free")
-    if failed := counts.get(JobState.FAILED, 0):
-        yield Step(call.other("redo", "--failed"), f"buys {jobs(failed + suspect)} again, after showing the minutes")
-    if blocked := counts.get(JobState.BLOCKED, 0):
-        yield Step(call.again(without=("--limit",)), f"once the rows are mended: {jobs(blocked)}")
-    if left.is_sandbox and not waiting + suspect + failed + blocked and call.record:
+    if to_mend:
+        yield Step(call.again(without=("--limit",)), f"once the rows are mended: {jobs(to_mend)}")
+    if failed:
+        purpose = f"buys {jobs(failed + suspect)} again as they are, after showing the minutes"
+        yield Step(call.other("redo", "--failed"), purpose)
+    if left.is_sandbox and not waiting + suspect + to_mend and call.record:
         manifest = [word for word in call.record if word != "--sandbox"]
         yield Step(f"dubbatch {as_typed(['plan', *manifest])}", "what it is for real: minutes, money, time")
 
@@ -102,7 +105,7 @@ def _go_on(left: Left, call: Call, waiting: int) -> Step:
     if StopReason.CAP in left.reasons and left.minutes_to_allow is not None:
         cap = f"{math.ceil(left.minutes_to_allow):g}"
         command = call.again("--max-minutes", cap, without=("--limit", "--max-minutes"))
-        return Step(command, f"with a cap under which {jobs(waiting)} fit")
+        return Step(command, f"with a higher cap, goes on with {jobs(waiting)}")
     first = next((text for reason, text in _FIRST.items() if reason in left.reasons), "")
     if StopReason.CAP in left.reasons:
         first = "with a higher cap, "

@@ -82,7 +82,7 @@ def end_entry(result: RunResult, exit_code: int) -> Entry:
         "stopped": stopped,
         "troubles": [_trouble(cause) for cause in result.troubles],
         "output_dir": str(result.output_dir),
-        "reports": [str(path) for path in result.reports],
+        "reports": [str(path.absolute()) for path in result.reports],
     }
     level = {OK: "info", REMAINS: "warning"}.get(exit_code, "error")
     return Entry(level, ENDED, batch=result.batch, more=more)

@@ -43,15 +43,20 @@ def test_a_cap_of_the_batch_is_told_as_the_number_that_would_do() -> None:
     call = Call(["run", "s.csv", "--max-minutes=5"], ["s.csv"])
     left = Left({JobState.PENDING: 2}, [StopReason.CAP], 3.5, minutes_to_allow=8.2)
 
-    assert list(steps(left, call)) == [Step("dubbatch run s.csv --max-minutes 9", "with a cap under which 2 jobs fit")]
+    assert list(steps(left, call)) == [
+        Step("dubbatch run s.csv --max-minutes 9", "with a higher cap, goes on with 2 jobs")
+    ]
 
 
 def test_each_kind_of_trouble_has_its_command() -> None:
     """In the order of what costs nothing first."""
     assert after(downloaded=1, suspect=1, failed=2, blocked=1) == [
         Step("dubbatch collect 'my sheet.csv' --ledger /l.db", "fetches 1 job once more, free"),
-        Step("dubbatch redo 'my sheet.csv' --ledger /l.db --failed", "buys 3 jobs again, after showing the minutes"),
-        Step(AGAIN, "once the rows are mended: 1 job"),
+        Step(AGAIN, "once the rows are mended: 3 jobs"),
+        Step(
+            "dubbatch redo 'my sheet.csv' --ledger /l.db --failed",
+            "buys 3 jobs again as they are, after showing the minutes",
+        ),
     ]
 
 
