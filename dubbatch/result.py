@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,10 +19,9 @@ from dubbatch.ledger.attempts import NOTHING, Bought, Lengths
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.ledger.lock import is_locked
 from dubbatch.report.causes import Cause as Trouble
-from dubbatch.report.causes import Causes, Urgency
+from dubbatch.report.causes import troubles
 from dubbatch.report.file import write_reports
 from dubbatch.report.place import clear_leftovers
-from dubbatch.report.rows import report_rows
 from dubbatch.stop import Cause, Stop, StopReason
 from dubbatch.writeback.rows import TeamFile
 from dubbatch.writeback.writeback import Written, write_back
@@ -145,12 +144,5 @@ def result_of(
         done_before=beginning.done if beginning else counts.get(JobState.DOWNLOADED, 0),
         bought=ledger.attempts.bought_since(name, beginning.at_s) if beginning else NOTHING,
         bought_in_all_s=Budget((), ledger, name).spent_s(),
-        troubles=tuple(troubles(name, ledger)),
+        troubles=tuple(troubles(ledger, name)),
     )
-
-
-def troubles(name: str, ledger: Ledger) -> Iterator[Trouble]:
-    """What keeps the batch's jobs from being done, by cause, the most urgent first."""
-    causes = Causes.of(report_rows(ledger, name, troubled_only=True))
-    for urgency in (Urgency.PERSON, Urgency.WAITS):
-        yield from causes.ranked(urgency)

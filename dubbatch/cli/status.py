@@ -20,7 +20,7 @@ from dubbatch.cli.watch import watch
 from dubbatch.errors import UsageError
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
-from dubbatch.result import troubles
+from dubbatch.report.causes import troubles
 
 _EPILOG = """\b
 Examples:
@@ -66,7 +66,7 @@ def _show(project: Project, ledger: Ledger, batch: BatchRow) -> None:
     not_ended = ", under way (--watch looks on)" if is_under_way else ", not ended (interrupted?)"
     say(f"Batch {batch.name}: {counted(counts)}")
     say(f"last run started {batch.started_at}{f', ended {batch.finished_at}' if batch.finished_at else not_ended}")
-    for line in trouble_lines(list(troubles(batch.name, ledger))):
+    for line in trouble_lines(list(troubles(ledger, batch.name))):
         say(line)
     if removed := ledger.jobs.removed(batch.name):
         say(f"  no longer in the manifest: {', '.join(removed)}")

@@ -7,14 +7,15 @@ the rest is only counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 from dubbatch.jobs import JobState
+from dubbatch.ledger.ledger import Ledger
 from dubbatch.particulars import GAP, without_particulars
-from dubbatch.report.rows import ReportRow
+from dubbatch.report.rows import ReportRow, report_rows
 
 #: Causes of one urgency that are kept apart.
 KINDS_MAX: Final = 2_000
@@ -153,6 +154,13 @@ class Causes:
         if len(kinds) < _COUNTED_MAX:
             kinds.add(hash(kind))
         self._unlisted_jobs[urgency] += 1
+
+
+def troubles(ledger: Ledger, batch: str) -> Iterator[Cause]:
+    """What keeps the batch's selected jobs from being done, the most urgent first."""
+    causes = Causes.of(report_rows(ledger, batch, troubled_only=True))
+    for urgency in (Urgency.PERSON, Urgency.WAITS):
+        yield from causes.ranked(urgency)
 
 
 def urgency_of(row: ReportRow) -> Urgency | None:
