@@ -109,10 +109,13 @@ def _run(project: Project, batch: Batch, jobs: Iterator[Job], journal: Journal) 
 
 def _is_wanted(coming: Outlook, settings: Settings, journal: Journal) -> bool:
     """Ask once, where somebody is there to answer."""
+    told = list(extent(coming, settings))
     if not settings.quiet:
-        for line in extent(coming, settings):
+        for line in told:
             journal.say(line)
     is_watched = sys.stdin.isatty() and sys.stdout.isatty()
     if settings.yes or settings.sandbox or coming.totals.all.to_send <= _ASK_ABOVE or not is_watched:
         return True
-    return click.confirm("Send them?", default=False)
+    # Who is asked must know about what, also where nothing else is said.
+    is_told = journal.speaks and not settings.quiet
+    return click.confirm("Send them?" if is_told else f"{told[0]}. Send them?", default=False)
