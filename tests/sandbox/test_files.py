@@ -189,7 +189,7 @@ def test_the_command_says_where_the_files_are(media: Path, tmp_path: Path, fetch
 
 
 def test_a_folder_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
-    """Exit code 2, and a sentence with its name."""
+    """Told with its name."""
     result = CliRunner().invoke(command, ["--port", "0", "--files", str(tmp_path / "none")])
-    assert result.exit_code == 2
-    assert "none is no folder" in result.output
+    assert isinstance(result.exception, UsageError)
+    assert "none is no folder" in result.exception.message
