@@ -55,15 +55,14 @@ class Batch:
         return cls(manifest.batch, manifest.origin.resolved, manifest.columns, ledger, output_dir, reports, team)
 
 
-def start_of(batch: str, ledger: Ledger, *, limit: int | None = None, selected_only: bool = False) -> BatchStarted:
-    """Where the jobs stand as a run begins. ``limit``: it sends no more than so many."""
+def start_of(batch: str, ledger: Ledger, *, to_send: int = 0, selected_only: bool = False) -> BatchStarted:
+    """Where the jobs stand as a run begins that is to send so many of them."""
     counts = ledger.jobs.counts(batch, selected_only=selected_only)
     lengths = ledger.jobs.lengths(batch, selected_only=selected_only)
-    pending = counts.get(JobState.PENDING, 0)
     return BatchStarted(
         batch,
         sum(counts.values()),
-        pending if limit is None else min(pending, limit),
+        to_send,
         tuple(sorted(counts.items())),
         tuple(sorted(lengths.items())),
         usual_s(ledger, sum(lengths.values()) / max(1, sum(counts.values()))),

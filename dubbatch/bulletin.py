@@ -70,21 +70,26 @@ class Reader:
         self._clock = clock
         self._wall = wall
         self._stamp: int | None = None
+        self._last: Snapshot | None = None
         self._changed_s = 0.0
 
     def look(self) -> Snapshot | None:
         """Where the run stands; None: none is under way."""
+        now_s = self._clock()
         try:
             stat = self._path.stat()
             data = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
+        except FileNotFoundError:
             return None
-        now_s = self._clock()
+        except (OSError, ValueError):
+            # It is being replaced, or the drive is away for a moment.
+            return self._last if now_s - self._changed_s < STALE_S else None
         if stat.st_mtime_ns != self._stamp:
             # At the first look only the file's own time tells its age; a clock that is ahead makes it no older.
             age_s = max(0.0, self._wall() - stat.st_mtime) if self._stamp is None else 0.0
             self._stamp, self._changed_s = stat.st_mtime_ns, now_s - age_s
-        return _from_json(data) if now_s - self._changed_s < STALE_S else None
+        self._last = _from_json(data)
+        return self._last if now_s - self._changed_s < STALE_S else None
 
 
 def _as_json(snapshot: Snapshot) -> dict[str, Any]:

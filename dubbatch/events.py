@@ -83,6 +83,8 @@ class Pace:
     waiting_s: float = 0.0
     permits: int = 0
     window_s: float = 60.0
+    #: False: this run sends no more, whatever waits.
+    is_sending: bool = True
 
 
 @dataclass(frozen=True, slots=True)

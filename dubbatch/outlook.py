@@ -12,6 +12,9 @@ from dubbatch.plan import Planned
 from dubbatch.planner import Plan
 from dubbatch.settings import Settings
 
+#: No job takes longer.
+_LONGEST_S = 7 * 86_400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
@@ -59,5 +62,6 @@ def history_of(ledger: Ledger) -> list[tuple[float, float | None]]:
     return [
         (end - start, length_s)
         for start, end, length_s in times
-        if start is not None and end is not None and end >= start
+        # A clock that was set wrong says nothing of how long a job takes.
+        if start is not None and end is not None and 0 <= end - start <= _LONGEST_S
     ]

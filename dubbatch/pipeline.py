@@ -89,12 +89,12 @@ async def run_batch(
         heard = Heard(batch.name, hook)
         thread = LedgerThread(ledger, heard)
         try:
-            ended = await _begin(batch, jobs, service, settings, thread, hook, confirm)
-            if ended is not None:
-                return await undisturbed(Stop(), thread(fill_in, ended, batch.team, ledger))
+            begun = await _begin(batch, jobs, service, settings, thread, hook, confirm)
+            if isinstance(begun, RunResult):
+                return await undisturbed(Stop(), thread(fill_in, begun, batch.team, ledger))
             give_back()
             async with reported(batch.name, batch.reports, settings.csv_delimiter, thread, hook):
-                return await _carry_out(batch, service, settings, thread, heard)
+                return await _carry_out(batch, begun, service, settings, thread, heard)
         finally:
             thread.close()
 
@@ -107,8 +107,8 @@ async def _begin(
     thread: LedgerThread,
     hook: EventHook,
     confirm: Confirm,
-) -> RunResult | None:
-    """Record the plan; how the run ends, where there is nothing to do or it is not wanted."""
+) -> RunResult | int:
+    """Record the plan. How many jobs it sends; or how the run ends where nothing is to do, or it is not wanted."""
     ledger = thread.ledger
     async with open_checks(batch.name, service.base_url, settings, thread, hook) as checks:
         plan = await draw_up(
@@ -121,7 +121,8 @@ async def _begin(
             only=settings.only,
             checks=checks,
         )
-    if not confirm(plan, await thread(outlook, plan, batch.name, ledger, settings)):
+    coming = await thread(outlook, plan, batch.name, ledger, settings)
+    if not confirm(plan, coming):
         return RunResult(batch.name, {}, (), batch.output_dir, ())
     if not service.credentials and needs_key(plan, ledger):
         raise service.credentials.missing()
@@ -129,7 +130,7 @@ async def _begin(
         notice_missing(batch.name, await thread(count_missing, batch.name, ledger), hook)
         return result_of(batch.name, batch.output_dir, batch.reports, ledger, Stop())
     await thread(ledger.jobs.begin_batch, row_of(batch), plan.records())
-    return None
+    return len(coming.choice.sent)
 
 
 async def collect_batch(
@@ -181,10 +182,10 @@ async def _look_in(
 
 
 async def _carry_out(
-    batch: Batch, service: Service, settings: Settings, thread: LedgerThread, heard: Heard
+    batch: Batch, to_send: int, service: Service, settings: Settings, thread: LedgerThread, heard: Heard
 ) -> RunResult:
     ledger, stop = thread.ledger, Stop()
-    started = await thread(start_of, batch.name, ledger, limit=settings.limit, selected_only=True)
+    started = await thread(start_of, batch.name, ledger, to_send=to_send, selected_only=True)
     beginning = beginning_of(started)
     heard(started)
     if has_work(dict(started.counts), batch.name, ledger):

@@ -239,6 +239,7 @@ class Stats:
         on_their_way = sum(self._counts[state] for state in ON_THEIR_WAY)
         sent = self._sends[Outcome.ACCEPTED]
         waiting = min(self._counts[JobState.PENDING], max(0, self._started.to_send - sent))
+        waiting = waiting if self._pace.is_sending else 0
         if took_s is None or not waiting + on_their_way:
             return None
         ages_s = self._flow.ages_s(on_their_way)

@@ -23,6 +23,7 @@ from dubbatch.cli.audience import while_read
 from dubbatch.cli.command import LOOKS
 from dubbatch.cli.exit_codes import INTERRUPTED, SOME_FAILED, TERMINATED, USAGE, code_of_error
 from dubbatch.cli.journal import Journal, asks_for_json
+from dubbatch.cli.logfile import asked_for
 from dubbatch.cli.speech import say
 from dubbatch.cli.usage import no_command, told
 from dubbatch.errors import DubbatchError
@@ -56,6 +57,9 @@ What a command takes: dubbatch COMMAND --help, or dubbatch help COMMAND.
 """
 
 _NAME = "dubbatch"
+
+#: The commands that keep a log.
+_LOGGED = ("run", "plan", "collect")
 
 #: Signals, after which the next one waits for nothing.
 _PATIENT_SIGNALS = 2
@@ -121,7 +125,8 @@ def app(context: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code (design, section 8)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    journal = Journal(is_json=asks_for_json(words, os.environ))
+    _fill_gaps()
+    journal = _opened_journal(words)
     ending = _Ending(journal)
     for number in handled():
         signal.signal(number, ending)
@@ -149,7 +154,30 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if not ending.is_asked:
             show_mistake(error, journal)
         code = SOME_FAILED
+    journal.close()
     ending.leave(code if isinstance(code, int) else 0)
+
+
+def _fill_gaps() -> None:
+    """Standard streams that the caller has closed lead nowhere: a ledger must not be opened in the place of one."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, number)
+            if nowhere != number:
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
+def _opened_journal(words: Sequence[str]) -> Journal:
+    """With the log that the command line names, so that it has also what goes wrong before the settings are known."""
+    journal = Journal(is_json=asks_for_json(words, os.environ))
+    path = asked_for(words)
+    if path is not None and words[0] in _LOGGED:
+        # Where it can't be had, that is told when the settings are.
+        with suppress(DubbatchError):
+            journal.open("json" if journal.is_json else "text", path, is_quiet=False)
+    return journal
 
 
 class _Interrupted(KeyboardInterrupt):
@@ -203,8 +231,7 @@ class _Ending:
         would keep the command for ever.
         """
         code = self._code or INTERRUPTED
-        with suppress(OSError):
-            os.write(2, self._journal.last_words(_word(code), code))
+        self._journal.last_words(_word(code), code)
         os._exit(code)
 
     def leave(self, code: int) -> NoReturn:

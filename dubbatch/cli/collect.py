@@ -20,7 +20,7 @@ from dubbatch.cli.project import Project
 from dubbatch.cli.serving import service_of
 from dubbatch.cli.speech import say
 from dubbatch.cli.standing import code_of_run
-from dubbatch.cli.turns import in_turn, open_projects
+from dubbatch.cli.turns import in_turn, open_projects, words_for
 from dubbatch.pipeline import collect_batch
 
 _EPILOG = """\b
@@ -39,8 +39,12 @@ def command(journal: Journal, /, manifests: tuple[str, ...], **values: Any) -> i
 
     Outputs that were moved away are fetched again, free.
     """
-    words = sys.argv[1:]
-    return in_turn(open_projects(manifests, values), journal, lambda project: _collect(project, journal, words))
+    projects, words = open_projects(manifests, values), sys.argv[1:]
+
+    def collect_one(project: Project) -> int:
+        return _collect(project, journal, words_for(project, projects, words))
+
+    return in_turn(projects, journal, collect_one)
 
 
 def _collect(project: Project, journal: Journal, words: Sequence[str]) -> int:
@@ -56,7 +60,7 @@ def _collect(project: Project, journal: Journal, words: Sequence[str]) -> int:
         _, batch = record
     settings = project.settings
     reports = (*(Path(batch.output_dir) / name for name in ("report.csv", "report.json")), *settings.report)
-    with service_of(project) as service, progress_of(project, journal, project.bulletin) as progress:
+    with service_of(project) as service, progress_of(project, journal, project.bulletin(batch.name)) as progress:
         if not service.credentials:
             raise service.credentials.missing()
         collecting = collect_batch(

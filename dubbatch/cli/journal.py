@@ -11,19 +11,20 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from dubbatch.api.text import clean, printable, unsigned
 from dubbatch.cli.audience import while_read
-from dubbatch.cli.exit_codes import USAGE, code_of_error
-from dubbatch.cli.speech import encodable, say
-from dubbatch.errors import DiskError, DubbatchError
+from dubbatch.cli.exit_codes import code_of_error
+from dubbatch.cli.logfile import LogFile
+from dubbatch.cli.speech import say
+from dubbatch.errors import DubbatchError
 
 #: What an action may be besides the states of a job.
 ENDED = "ended"
@@ -81,10 +82,15 @@ class Journal:
         self._is_json = is_json
         self._is_quiet = False
         self._now = now
-        self._file: TextIO | None = None
+        self._file: LogFile | None = None
         self._form = "text"
         # Events come from the run's thread, looks at it from another.
         self._lock = threading.Lock()
+
+    @property
+    def is_json(self) -> bool:
+        """Whether standard error gets the log."""
+        return self._is_json
 
     @property
     def speaks(self) -> bool:
@@ -105,10 +111,7 @@ class Journal:
                 with while_read(sys.stderr):
                     sys.stderr.write(as_json(safe, self._now()) + "\n")
             if self._file is not None:
-                # In one piece: two runs may append to the same file.
-                with suppress(OSError, ValueError):
-                    self._file.write(encodable(_FORMS[self._form](safe, self._now()), self._file) + "\n")
-                    self._file.flush()
+                self._file.write(_FORMS[self._form](safe, self._now()))
 
     def error(self, error: DubbatchError, *, batch: str = "") -> None:
         """An error that ended a command, or one manifest's part of it."""
@@ -117,14 +120,9 @@ class Journal:
             self.say(f"  {error.advice}")
         self._end(Entry("error", "error", error.message, error.advice, batch), code_of_error(error))
 
-    def misuse(self, message: str) -> None:
-        """The command line can't be understood; click has told people, or has not, as ``speaks`` says."""
-        self._end(Entry("error", "error", message), USAGE)
-
     def farewell(self, word: str, code: int) -> None:
         """A command was ended from outside, before its run began or after it."""
-        with while_read(sys.stderr):
-            self.say(word)
+        self.say(word)
         self._end(Entry("error", "error", word), code)
 
     def mistake(self, told: str, way: Sequence[str], code: int) -> None:
@@ -133,30 +131,40 @@ class Journal:
             self.say(line)
         self._end(Entry("error", "error", told, more={"traceback": way}), code)
 
-    def last_words(self, word: str, code: int) -> bytes:
-        """The same for who can't wait for the streams: one of them may be in the middle of a line."""
-        text = as_json(Entry("error", ENDED, word, more={"exit_code": code}), self._now()) if self._is_json else word
-        return f"{text}\n".encode()
+    def last_words(self, word: str, code: int) -> None:
+        """The same, past streams and locks: their holder may have been stopped in the middle of a line."""
+        end = Entry("error", ENDED, word, more={"exit_code": code})
+        if self._file is not None:
+            self._file.write(_FORMS[self._form](end, self._now()))
+        text = as_json(end, self._now()) if self._is_json else word
+        with suppress(OSError):
+            if os.isatty(2):
+                # Whatever was drawn there, and the cursor, which is hidden while it is.
+                os.write(2, b"\r\x1b[2K\x1b[?25h")
+            os.write(2, f"{text}\n".encode())
 
     def _end(self, entry: Entry, code: int) -> None:
         """Each run's log ends with an entry of the same name, whatever ended the run."""
         self.enter(entry)
         self.enter(Entry("error", ENDED, batch=entry.batch, more={"exit_code": code}))
 
-    @contextmanager
-    def opened(self, form: str, file: Path | None, *, is_quiet: bool) -> Iterator[None]:
-        """Log as a command's settings say, and stay with that form. Raises DiskError for a file that can't be had."""
+    def open(self, form: str, path: Path | None, *, is_quiet: bool) -> None:
+        """Log from now on as a command's settings say. Raises DiskError for a file that can't be had."""
         # On a terminal somebody looks on, and what programs want is in the file.
-        is_watched = file is not None and sys.stderr.isatty()
+        is_watched = path is not None and sys.stderr.isatty()
         self._is_json, self._is_quiet, self._form = form == "json" and not is_watched, is_quiet, form
-        try:
-            self._file = None if file is None else _appending(file)
-            yield
-        finally:
-            if self._file is not None:
-                with suppress(OSError):
-                    self._file.close()
-            self._file = None
+        if self._file is not None and self._file.path != path:
+            self.close()
+        if self._file is None and path is not None:
+            self._file = LogFile(path)
+
+    def close(self) -> None:
+        """Let go of the file, and tell where it has not got everything."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+            if file.has_failed:
+                self.say(f"warning: not all of the log could be written to {file.path}")
 
 
 def warn(journal: Journal, warnings: Iterable[str], batch: str = "") -> None:
@@ -177,19 +185,6 @@ def asks_for_json(arguments: Sequence[str], environment: Mapping[str, str]) -> b
     return said.strip().lower() == "json"
 
 
-def _appending(path: Path) -> TextIO:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A pipe that nobody reads is not waited for.
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
-        return os.fdopen(os.open(path, flags, 0o644), "w", encoding="utf-8")
-    except OSError as error:
-        raise DiskError(
-            f"the log can't be written to {path}: {error.strerror or error}",
-            hint="name another file with --log-file, or make its folder writable; nothing was sent",
-        ) from error
-
-
 def _without_secrets(entry: Entry) -> Entry:
     message, hint = (clean(text, limit=_TEXT_MAX) for text in (entry.message, entry.hint))
     batch, job = (unsigned(printable(text)) for text in (entry.batch, entry.job))
@@ -198,7 +193,7 @@ def _without_secrets(entry: Entry) -> Entry:
 
 def _safe(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _safe(item) for key, item in value.items()}
+        return {_safe(str(key)): _safe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_safe(item) for item in value]
     return unsigned(printable(value)) if isinstance(value, str) else value

@@ -72,14 +72,19 @@ class Keyring:
             raise NoKeyring(told, hint=f"unlock it, or {_ELSEWHERE}") from None
         except NoKeyring:
             raise
-        except Exception as error:  # noqa: BLE001  (each system's keyring has errors of its own)
+        except (KeyboardInterrupt, SystemExit) as error:
+            if not answer.done():
+                # Ours, not the backend's.
+                raise
+            raise _trouble(error, secret) from None
+        except BaseException as error:  # noqa: BLE001  (each system's keyring has errors of its own)
             raise _trouble(error, secret) from None
 
 
 def _answer(answer: Future[T], question: Callable[[ModuleType], T]) -> None:
     try:
         answer.set_result(question(_library()))
-    except Exception as error:  # noqa: BLE001  (told by who waits)
+    except BaseException as error:  # noqa: BLE001  (told by who waits; a backend may even want to exit)
         answer.set_exception(error)
 
 
@@ -100,7 +105,7 @@ def _stored(library: ModuleType, base_url: str, key: str) -> str:
     return str(library.get_keyring().name)
 
 
-def _trouble(error: Exception, secret: str) -> NoKeyring:
+def _trouble(error: BaseException, secret: str) -> NoKeyring:
     """What went wrong, by the name of the error: the library is not loaded for that."""
     kind = type(error).__name__
     if kind == "NoKeyringError":

@@ -21,11 +21,11 @@ from dubbatch.cli.listing import show_problems, show_stop
 from dubbatch.cli.options import manifests_argument, setting_options
 from dubbatch.cli.outlook import show_plan
 from dubbatch.cli.plan_json import plan_as_json, unreadable_as_json
-from dubbatch.cli.progress import progress_of
+from dubbatch.cli.progress import Progress, progress_of
 from dubbatch.cli.project import Project
 from dubbatch.cli.turns import in_turn, open_projects
 from dubbatch.errors import LedgerError, ManifestError, ServiceError
-from dubbatch.events import EventHook, ignore
+from dubbatch.events import ignore
 from dubbatch.inputs import Inputs
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.manifest import Manifest, parse_address
@@ -127,13 +127,15 @@ def _print_json(value: dict[str, Any]) -> None:
     click.echo(json.dumps(value, allow_nan=False, indent=2))
 
 
-async def _draw_up(project: Project, manifest: Manifest, hook: EventHook, journal: Journal) -> tuple[Plan, Outlook]:
+async def _draw_up(project: Project, manifest: Manifest, progress: Progress, journal: Journal) -> tuple[Plan, Outlook]:
     settings = project.settings
     with _copy_of_ledger(project.ledger) as ledger, _memory(project.ledger, ledger) as memory:
         thread, remembering = LedgerThread(ledger, ignore), LedgerThread(memory, ignore)
         try:
             base_url = SANDBOX_URL if settings.sandbox else settings.base_url
-            async with open_checks(manifest.batch, base_url, settings, remembering, hook, is_watchful=True) as checks:
+            async with open_checks(
+                manifest.batch, base_url, settings, remembering, progress, is_watchful=True
+            ) as checks:
                 plan = await draw_up(
                     manifest.jobs,
                     batch=manifest.batch,
@@ -144,7 +146,8 @@ async def _draw_up(project: Project, manifest: Manifest, hook: EventHook, journa
                     only=settings.only,
                     checks=checks,
                 )
-            plan = await _ask_account(project, manifest, plan, thread, journal)
+            with progress.paused():
+                plan = await _ask_account(project, manifest, plan, thread, journal)
             return plan, await thread(outlook, plan, manifest.batch, ledger, settings)
         finally:
             remembering.close()

@@ -19,7 +19,7 @@ from typing import Self, TextIO
 from dubbatch.api.text import clean
 from dubbatch.bulletin import Bulletin
 from dubbatch.cli.entries import entry_of, progress_entry
-from dubbatch.cli.journal import Journal
+from dubbatch.cli.journal import Entry, Journal
 from dubbatch.cli.panel import Silence, now_here, problem_line, view_on
 from dubbatch.cli.project import Project
 from dubbatch.events import Event, Level, Notice
@@ -139,7 +139,16 @@ class Progress:
 
     def _keep_ticking(self) -> None:
         while not self._ended.wait(_TICK_S):
-            self.tick()
+            try:
+                self.tick()
+            except Exception as error:  # noqa: BLE001  (a run is worth more than what is shown of it)
+                self._give_up(error)
+                return
+
+    def _give_up(self, error: Exception) -> None:
+        told = f"where the run stands can't be shown any more: {type(error).__name__}: {error}"
+        if self._journal is not None:
+            self._journal.enter(Entry("error", "notice", told, "the run goes on; please report it"))
 
 
 def progress_of(project: Project, journal: Journal, bulletin: Bulletin | None = None) -> Progress:

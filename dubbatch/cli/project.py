@@ -12,6 +12,7 @@ from typing import Any
 
 from dubbatch.bulletin import Bulletin, bulletin_path
 from dubbatch.cli.advice import Call
+from dubbatch.cli.logfile import manifests_flaw
 from dubbatch.cli.options import RECORD, given_flags
 from dubbatch.cli.toml import is_meaning, likely, read_toml
 from dubbatch.errors import ManifestError, UsageError
@@ -76,10 +77,9 @@ class Project:
             return folder / "sandbox.db"
         return self.settings.ledger or folder / "ledger.db"
 
-    @property
-    def bulletin(self) -> Bulletin:
-        """Where a run of this batch posts how it stands, for those who watch."""
-        return Bulletin(bulletin_path(self.ledger, self.batch))
+    def bulletin(self, batch: str) -> Bulletin:
+        """Where a run of a batch in this ledger posts how it stands, for those who watch."""
+        return Bulletin(bulletin_path(self.ledger, batch))
 
     def call(self, words: Sequence[str]) -> Call:
         """How this was called, by the ``words`` of all of it, for advice on what to type next."""
@@ -218,7 +218,7 @@ def _resolved(head: Head, values: Mapping[str, Any]) -> tuple[Resolved, dict[str
     )
     if resolved.settings.sandbox:
         resolved = _at_sandbox_pace(resolved)
-    return _with_reports(resolved), columns
+    return _with_log(_with_reports(resolved), folder), columns
 
 
 def _line(cell: Cell | tuple[Cell, ...]) -> str:
@@ -239,6 +239,16 @@ def _with_reports(resolved: Resolved) -> Resolved:
         settings = replace(resolved.settings, report=())
         return replace(resolved, settings=settings, manifest_faults=(*resolved.manifest_faults, fault))
     return resolved
+
+
+def _with_log(resolved: Resolved, folder: Path) -> Resolved:
+    """Without a log that the manifest has no business to name: that is a problem of its cell."""
+    path = resolved.settings.log_file
+    if path is None or resolved.origins["log_file"] != "manifest" or not (flaw := manifests_flaw(path, folder)):
+        return resolved
+    fault = Fault("log_file", flaw, "name it so, or give another place with --log-file")
+    settings = replace(resolved.settings, log_file=None)
+    return replace(resolved, settings=settings, manifest_faults=(*resolved.manifest_faults, fault))
 
 
 def _standard_input() -> bytes:

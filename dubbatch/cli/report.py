@@ -37,7 +37,7 @@ def command(journal: Journal, /, manifests: tuple[str, ...], **values: Any) -> i
 
     With --write-back, the results go into the sheet, too.
     """
-    return in_turn(open_projects(manifests, values), journal, _report)
+    return in_turn(open_projects(manifests, values), journal, _report, keeps_log=False)
 
 
 def _report(project: Project) -> int:

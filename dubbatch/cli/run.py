@@ -21,8 +21,9 @@ from dubbatch.cli.outlook import extent
 from dubbatch.cli.progress import progress_of
 from dubbatch.cli.project import Project
 from dubbatch.cli.serving import service_of
+from dubbatch.cli.speech import say
 from dubbatch.cli.standing import code_of_run
-from dubbatch.cli.turns import in_time, in_turn, open_projects
+from dubbatch.cli.turns import in_time, in_turn, open_projects, words_for
 from dubbatch.jobs import Job
 from dubbatch.manifest import Manifest
 from dubbatch.outlook import Outlook
@@ -61,7 +62,11 @@ def command(journal: Journal, /, manifests: tuple[str, ...], **values: Any) -> i
     """
     projects = open_projects(manifests, values, needs_rows=True)
     words, started_s = sys.argv[1:], time.monotonic()
-    return in_turn(projects, journal, lambda project: _run_one(in_time(project, started_s), journal, words))
+
+    def run_one(project: Project) -> int:
+        return _run_one(in_time(project, started_s), journal, words_for(project, projects, words))
+
+    return in_turn(projects, journal, run_one)
 
 
 def _run_one(project: Project, journal: Journal, words: Sequence[str]) -> int:
@@ -97,7 +102,7 @@ def may_go_on(manifest: Manifest, settings: Settings, journal: Journal) -> bool:
 
 def _run(project: Project, batch: Batch, jobs: Iterator[Job], journal: Journal) -> RunResult:
     settings = project.settings
-    with service_of(project) as service, progress_of(project, journal, project.bulletin) as progress:
+    with service_of(project) as service, progress_of(project, journal, project.bulletin(batch.name)) as progress:
 
         def confirm(plan: Plan, coming: Outlook) -> bool:
             with progress.paused():
@@ -109,13 +114,16 @@ def _run(project: Project, batch: Batch, jobs: Iterator[Job], journal: Journal) 
 
 def _is_wanted(coming: Outlook, settings: Settings, journal: Journal) -> bool:
     """Ask once, where somebody is there to answer."""
-    told = list(extent(coming, settings))
-    if not settings.quiet:
-        for line in told:
-            journal.say(line)
     is_watched = sys.stdin.isatty() and sys.stdout.isatty()
-    if settings.yes or settings.sandbox or coming.totals.all.to_send <= _ASK_ABOVE or not is_watched:
+    is_asked = is_watched and not (settings.yes or settings.sandbox) and coming.totals.all.to_send > _ASK_ABOVE
+    for line in extent(coming, settings):
+        if is_asked:
+            # Where the question is, and also where nothing else is said: standard error may be redirected.
+            say(line)
+        elif not settings.quiet:
+            journal.say(line)
+    if not is_asked:
         return True
-    # Who is asked must know about what, also where nothing else is said.
-    is_told = journal.speaks and not settings.quiet
-    return click.confirm("Send them?" if is_told else f"{told[0]}. Send them?", default=False)
+    # Not by click, whose question goes to standard error.
+    click.echo("Send them? [y/N]: ", nl=False)
+    return click.confirm("", default=False, prompt_suffix="", show_default=False)

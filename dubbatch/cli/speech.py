@@ -10,12 +10,15 @@ import sys
 import click
 
 from dubbatch.api.text import printable, unsigned
+from dubbatch.cli.audience import while_read
 
 
 def say(text: str, *, err: bool = False) -> None:
     """Print ``text`` as one line, whatever is in it, without secrets of URLs."""
     stream = sys.stderr if err else sys.stdout
-    click.echo(encodable(unsigned(printable(text)), stream), err=err)
+    # Who stops reading must not change what a command does, nor its exit code.
+    with while_read(stream):
+        click.echo(encodable(unsigned(printable(text)), stream), err=err)
 
 
 def encodable(text: str, stream: object) -> str:

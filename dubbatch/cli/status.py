@@ -42,7 +42,7 @@ def command(journal: Journal, /, manifests: tuple[str, ...], is_watched: bool, *
         if len(projects) > 1:
             raise UsageError("--watch looks at one manifest", hint="name one, or leave --watch out")
         watch(Reader(bulletin_path(projects[0].ledger, _batch(projects[0]))), projects[0].batch)
-    return in_turn(projects, journal, _status)
+    return in_turn(projects, journal, _status, keeps_log=False)
 
 
 def _batch(project: Project) -> str:

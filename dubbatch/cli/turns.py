@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dubbatch.cli.exit_codes import INTERRUPTED, TERMINATED, code_of_error, worst
+from dubbatch.cli.exit_codes import BUSY, INTERRUPTED, OK, REMAINS, TERMINATED, code_of_error, worst
 from dubbatch.cli.journal import Journal
+from dubbatch.cli.logfile import check_apart
 from dubbatch.cli.project import Project, open_project
 from dubbatch.errors import DubbatchError, UsageError
 
@@ -16,30 +17,33 @@ from dubbatch.errors import DubbatchError, UsageError
 _ENDS_ALL = (INTERRUPTED, TERMINATED)
 
 
-def in_turn(projects: Sequence[Project], journal: Journal, work: Callable[[Project], int]) -> int:
-    """Do the work for each, and tell its errors; the code that comes first in the order of all (design, section 8)."""
+def in_turn(
+    projects: Sequence[Project], journal: Journal, work: Callable[[Project], int], *, keeps_log: bool = True
+) -> int:
+    """Do the work for each, and tell its errors; the code that comes first in the order of all (design, section 8).
+
+    ``keeps_log``: whether what is done is logged as each one's settings say.
+    """
     codes: list[int] = []
     for number, project in enumerate(projects):
-        settings = project.settings
-        try:
-            with journal.opened(settings.log_format, settings.log_file, is_quiet=settings.quiet):
-                codes.append(_one(project, journal, work, is_alone=len(projects) == 1))
-        except DubbatchError as error:
-            # The log itself can't be had.
-            journal.error(error)
-            codes.append(code_of_error(error))
+        codes.append(_one(project, journal, work, is_alone=len(projects) == 1, keeps_log=keeps_log))
         if codes[-1] in _ENDS_ALL:
             left = [other.named for other in projects[number + 1 :]]
             if left:
                 journal.say(f"not begun: {', '.join(left)}")
             break
-    return worst(codes)
+    # Another run has one of them: for whoever looks at the code that matters least, and the others are done.
+    rest = worst(code for code in codes if code != BUSY)
+    return BUSY if BUSY in codes and rest in (OK, REMAINS) else rest
 
 
-def _one(project: Project, journal: Journal, work: Callable[[Project], int], *, is_alone: bool) -> int:
-    if not is_alone and not project.settings.quiet:
+def _one(project: Project, journal: Journal, work: Callable[[Project], int], *, is_alone: bool, keeps_log: bool) -> int:
+    settings = project.settings
+    if not is_alone and not settings.quiet:
         journal.say(f"{project.named}:")
     try:
+        if keeps_log:
+            journal.open(settings.log_format, settings.log_file, is_quiet=settings.quiet)
         return work(project)
     except DubbatchError as error:
         journal.error(error, batch=project.batch)
@@ -58,6 +62,10 @@ def open_projects(
 def _check_apart(projects: Sequence[Project]) -> None:
     """Raises UsageError where one manifest's work would be taken for another's, or its report be overwritten."""
     _check_one_each(((project.ledger.absolute(), project.batch) for project in projects), projects, "the same batch")
+    for project in projects:
+        if (log := project.settings.log_file) is not None:
+            others = (other for each in projects for other in (each.origin.path, each.ledger, *each.reports))
+            check_apart(log, others)
     reports = [(report.absolute(), project) for project in projects for report in project.reports]
     _check_one_each((path for path, _ in reports), [project for _, project in reports], "the same report")
 
@@ -80,3 +88,9 @@ def in_time(project: Project, started_s: float, clock: Callable[[], float] = tim
         return project
     settings = replace(project.settings, max_time_s=max(0.0, max_time_s - (clock() - started_s)))
     return replace(project, resolved=replace(project.resolved, settings=settings))
+
+
+def words_for(project: Project, projects: Sequence[Project], words: Sequence[str]) -> list[str]:
+    """A command's words without the other manifests: what is next for one must not change anything for another."""
+    others = {other.named for other in projects} - {project.named}
+    return [word for word in words if word not in others]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+#: Calendars end somewhere; nobody plans further than ten years.
+_FAR_S = 10 * 365 * 86_400.0
+
 
 def span(seconds: float) -> str:
     """A stretch of time as a person says it."""
@@ -14,7 +17,7 @@ def span(seconds: float) -> str:
 
 def hour(now: datetime, seconds: float) -> str:
     """When something is over that ends in so many seconds: the hour, with the day where it is another one."""
-    end = now + timedelta(seconds=seconds)
+    end = now + timedelta(seconds=min(seconds, _FAR_S))
     if end.date() == now.date():
         return f"{end:%H:%M}"
     return f"{end:%H:%M} on {end:%A}, {end:%Y-%m-%d}"

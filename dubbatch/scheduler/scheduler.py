@@ -69,6 +69,7 @@ class Scheduler:
         settler = Settler(run)
         self._queue: deque[JobRecord] = deque()
         self._in_flight: set[str] = set()
+        self._is_sending = True
         #: References whose POSTs are on their way from here: what becomes of them is still to be heard.
         self._posting: set[str] = set()
         self._setbacks = Setbacks(run)
@@ -110,6 +111,8 @@ class Scheduler:
                     break
                 self._in_flight.add(record.job.id)
                 group.create_task(self._deliver(group, record, slot), name=f"send {record.job.id}")
+            self._is_sending = False
+            self.tell_pace()
         await self._purse.tell_end()
 
     async def _resume(self, group: asyncio.TaskGroup) -> None:
@@ -324,8 +327,17 @@ class Scheduler:
     def tell_pace(self) -> None:
         """Say how many slots are in use, and how long the next permit takes."""
         slots, permits = self._slots.statistics(), self._permits.statistics()
-        pace = Pace(self._run.batch, slots.used, slots.limit, permits.waiting_s, permits.limit, permits.window_s)
-        self._run.hook(pace)
+        self._run.hook(
+            Pace(
+                self._run.batch,
+                slots.used,
+                slots.limit,
+                permits.waiting_s,
+                permits.limit,
+                permits.window_s,
+                self._is_sending,
+            )
+        )
 
     async def _slow_down(self, verdict: Verdict, slot: Slot) -> None:
         """A refusal that is not about the job: a 429 is about the rate or the slots, never both."""
