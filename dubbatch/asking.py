@@ -25,7 +25,7 @@ _CAP_S = 60.0
 _PATIENCE_S = 30 * 60.0
 _PROXY = "is there a proxy in between, or does the service restart? dubbatch asks again"
 #: A person hears of a question that has had no answer of use for so long.
-_TROUBLE_S = 30.0
+_TROUBLE_S = 10.0
 
 Tell = Callable[[str, str], None]
 

@@ -61,6 +61,8 @@ class Sent:
     reference: str
     outcome: str
     seconds: float
+    #: The service's own id, where it gave one.
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,9 @@ ACCEPTED = frozenset({JobState.QUEUED, JobState.PROCESSING, JobState.STALLED, Jo
 #: Nothing more happens without a person.
 ENDED = frozenset({JobState.DOWNLOADED, JobState.SUSPECT, JobState.FAILED, JobState.BLOCKED, JobState.SKIPPED})
 
+#: The hint of an attempt that failed and is followed by another one: no trouble that a person has to do with.
+ONE_MORE = "the service's own fault: another attempt follows by itself"
+
 _AT_SERVICE = frozenset({JobState.QUEUED, JobState.PROCESSING, JobState.COMPLETED, JobState.FAILED})
 
 #: From each state, the states that may follow within one plan of the row.

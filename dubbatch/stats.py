@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from dubbatch.events import BatchStarted, Event, Inspected, JobChanged, Level, Notice, Pace, Sent, Transferred
 from dubbatch.flow import ON_THEIR_WAY, Ahead, Flow, remaining_s
-from dubbatch.jobs import JobState, Outcome
+from dubbatch.jobs import ONE_MORE, JobState, Outcome
 
 #: Speeds are of the last so many seconds, counted in stretches of one of them each.
 _SPEED_SPAN_S = 5.0
@@ -108,7 +108,8 @@ def problem_of(event: Event) -> Problem | None:
         case Notice(level=Level.WARNING | Level.ERROR):
             return Problem(event.level, event.message, event.hint, event.job)
         case JobChanged(after=after) if after in _TROUBLE and after is not event.before:
-            return Problem(_TROUBLE[after], event.detail, event.hint, event.job, after)
+            level = Level.WARNING if event.hint == ONE_MORE else _TROUBLE[after]
+            return Problem(level, event.detail, event.hint, event.job, after)
         case _:
             return None
 

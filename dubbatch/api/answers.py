@@ -115,7 +115,7 @@ _BAD_KEY = _Rule(
     Outcome.REFUSED,
     Then.STOP_KEY,
     "the service refuses the key",
-    "check CHAMELAION_API_KEY then run again; nothing was charged",
+    "`dubbatch account` says where it comes from; mend it there, then run again; nothing was charged",
 )
 _BAD_ADDRESS = _Rule(
     Outcome.REFUSED,

@@ -87,7 +87,8 @@ async def _ask(
         try:
             owner = (await client.whoami()).name
         except KeyRefused as error:
-            hint = f"the key is from {key.origin}: mend it there, or store another one with `dubbatch login`"
+            how = "store another one with `dubbatch login`" if key.origin == "keyring" else "mend it there"
+            hint = f"the key is from {key.origin}: {how}"
             raise KeyRefused(error.message, hint=hint) from error
         tell(f"key       valid, of {owner or 'an account without a name'}; from {key.origin}")
         return is_up, owner, await read_list(client)

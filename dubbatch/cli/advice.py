@@ -24,7 +24,7 @@ _OPEN = (
 )
 #: What has to be done first; a run that is started again without it stops at the same place.
 _FIRST: Mapping[StopReason, str] = {
-    StopReason.KEY: "with a key that the service takes (dubbatch login), ",
+    StopReason.KEY: "with a key that the service takes, ",
     StopReason.TOKENS: "once the account has tokens again, ",
     StopReason.DISK: "once the disk can be written to, ",
     StopReason.LEDGER: "once the ledger can be written to, ",
@@ -111,8 +111,14 @@ def _go_on(left: Left, call: Call, waiting: int) -> Step:
         first = "with a higher cap, "
     if StopReason.LIMIT in left.reasons:
         first = "if the outputs are as you want them, "
-    minutes = f", {left.pending_minutes:.2f} media minutes" if left.pending_minutes else ""
-    return Step(call.again(without=("--limit",)), f"{first}goes on with {jobs(waiting)}{minutes}")
+    pending = left.counts.get(JobState.PENDING, 0)
+    minutes = f"{left.pending_minutes:.2f} media minutes" if left.pending_minutes else ""
+    if minutes and pending < waiting:
+        minutes = f"{pending} of them still to be bought: {minutes}"
+    # What is wrong is not repeated.
+    without = ("--limit", "--base-url") if StopReason.ADDRESS in left.reasons else ("--limit",)
+    told = ", ".join(filter(None, (f"{first}goes on with {jobs(waiting)}", minutes)))
+    return Step(call.again(without=without), told)
 
 
 def _without(words: Sequence[str], options: Collection[str]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from dubbatch.cli.render import counted, sheet_lines, trouble_lines
 from dubbatch.cli.speech import say
 from dubbatch.cli.words import jobs
 from dubbatch.forms import Price
+from dubbatch.jobs import JobState
 from dubbatch.result import RunResult
 from dubbatch.settings import Settings
 from dubbatch.stop import StopReason
@@ -28,7 +29,7 @@ def tell_end(result: RunResult, code: int, project: Project, journal: Journal, w
 
 
 def show_end(result: RunResult, settings: Settings, call: Call) -> None:
-    """Print it; with ``quiet`` only why it stopped, and where the files are."""
+    """Print it; with ``quiet`` only why it stopped, where the jobs stand if not all are done, and where the files are."""
     for line in _closing_lines(result, settings, call):
         say(line)
 
@@ -39,8 +40,10 @@ def _closing_lines(result: RunResult, settings: Settings, call: Call) -> Iterabl
         return
     for cause in result.causes:
         yield f"stopped: {cause.message}" + (f" ({cause.hint})" if cause.hint else "")
-    if not settings.quiet:
+    is_done = all(state in (JobState.DOWNLOADED, JobState.SKIPPED) for state, n in result.counts.items() if n)
+    if not (settings.quiet and is_done):
         yield f"Batch {result.batch}: {counted(result.counts, done_before=result.done_before)}"
+    if not settings.quiet:
         yield from _cost(result, settings.price_per_minute)
         yield from trouble_lines(result.troubles)
         if result.removed:

@@ -17,6 +17,11 @@ from dubbatch.report.causes import Cause
 from dubbatch.result import RunResult
 from dubbatch.stats import Snapshot, problem_of
 
+#: States that are no trouble yet, and worth more than a look.
+_LEVELS = {JobState.UNSURE: Level.WARNING}
+#: Of what has gone wrong, so much stands in the message of the end; all of it is in its fields.
+_TOLD_MAX = 3
+
 
 def entry_of(event: Event) -> Entry | None:
     """An event's entry; None: it is one of very many that say nothing by themselves."""
@@ -26,12 +31,17 @@ def entry_of(event: Event) -> Entry | None:
             return Entry("info", "started", batch=event.batch, more=more)
         case JobChanged():
             trouble = problem_of(event)
-            level = trouble.level if trouble else Level.INFO
+            level = trouble.level if trouble else _LEVELS.get(event.after, Level.INFO)
             more = {"before": event.before.value}
             return Entry(level.value, event.after.value, event.detail, event.hint, event.batch, event.job, more)
         case Sent():
             level = Level.INFO if event.outcome == "accepted" else Level.WARNING
-            more = {"outcome": event.outcome, "reference_id": event.reference, "seconds": round(event.seconds, 3)}
+            more = {
+                "outcome": event.outcome,
+                "reference_id": event.reference,
+                "request_id": event.request_id,
+                "seconds": round(event.seconds, 3),
+            }
             return Entry(level.value, "sent", batch=event.batch, job=event.job, more=more)
         case Notice():
             return Entry(event.level.value, "notice", event.message, event.hint, event.batch, event.job)
@@ -84,8 +94,12 @@ def end_entry(result: RunResult, exit_code: int) -> Entry:
         "output_dir": str(result.output_dir),
         "reports": [str(path.absolute()) for path in result.reports],
     }
+    told = [cause.message for cause in result.causes] + [
+        f"{cause.jobs} {cause.state or 'odd'}: {cause.error}" for cause in result.troubles
+    ]
+    hints = [cause.hint for cause in (*result.causes, *result.troubles) if cause.hint]
     level = {OK: "info", REMAINS: "warning"}.get(exit_code, "error")
-    return Entry(level, ENDED, batch=result.batch, more=more)
+    return Entry(level, ENDED, "; ".join(told[:_TOLD_MAX]), next(iter(hints), ""), result.batch, more=more)
 
 
 def _trouble(cause: Cause) -> dict[str, Any]:

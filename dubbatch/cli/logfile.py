@@ -22,14 +22,13 @@ class LogFile:
         #: Whether a line could not be written.
         self.has_failed = False
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             # A pipe that nobody reads is not waited for; names of jobs and files are nobody else's business.
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
             self._descriptor = os.open(path, flags, 0o600)
         except OSError as error:
             raise DiskError(
                 f"the log can't be written to {path}: {error.strerror or error}",
-                hint="name another file with --log-file, or make its folder writable; nothing was sent",
+                hint="name another file with --log-file, or make its folder, and writable; nothing was sent",
             ) from error
 
     def write(self, line: str) -> None:

@@ -198,6 +198,7 @@ def _drawn(snapshot: Snapshot, now: datetime) -> Group:
     # Without jobs to do, a total of 0 would be drawn as not known.
     total = max(1, snapshot.wanted)
     first, *below = _texts(snapshot, now)
+    first = f"{first}, {span(snapshot.elapsed_s)}"
     top.add_row(ProgressBar(total, min(snapshot.done, total), width=_BAR_WIDTH), _one_line(first))
     return Group(top, *(_one_line(text) for text in below if text))
 

@@ -31,6 +31,9 @@ _STATES = (
 )
 
 
+#: States of which nobody knows yet whether they were charged.
+_DOUBTFUL = (JobState.UNSURE, JobState.SUBMITTING)
+_SETTLED_NEXT = "run again: the account is asked for it before anything is sent"
 #: More causes are in the report.
 _CAUSES_MAX = 8
 
@@ -51,8 +54,8 @@ def trouble_lines(causes: Sequence[Cause]) -> Iterator[str]:
         more = ", …" if cause.jobs > len(cause.examples) else ""
         yield f"  {cause.jobs} {state}: {cause.error or 'no reason is on record'}"
         yield f"      {'job' if cause.jobs == 1 else 'jobs'} {names}{more}; {_charge(cause)}"
-        if cause.hint:
-            yield f"      {cause.hint}"
+        if hint := cause.hint or (_SETTLED_NEXT if cause.state in _DOUBTFUL else ""):
+            yield f"      {hint}"
     if len(causes) > _CAUSES_MAX:
         rest = sum(cause.jobs for cause in causes[_CAUSES_MAX:])
         yield f"  and {len(causes) - _CAUSES_MAX} more causes, of {jobs(rest)}: see the report"
@@ -60,7 +63,7 @@ def trouble_lines(causes: Sequence[Cause]) -> Iterator[str]:
 
 def _charge(cause: Cause) -> str:
     """Whether the jobs of a cause have cost anything, as far as it can be known here."""
-    if cause.state in (JobState.UNSURE, JobState.SUBMITTING):
+    if cause.state in _DOUBTFUL:
         return "whether it was charged is not known yet"
     if not cause.accepted:
         return "not charged"

@@ -13,7 +13,7 @@ import click
 from dubbatch.batch import Batch
 from dubbatch.cli.closing import tell_end
 from dubbatch.cli.command import Command
-from dubbatch.cli.exit_codes import MANIFEST, OK, SOME_FAILED, worst
+from dubbatch.cli.exit_codes import MANIFEST, REMAINS, SOME_FAILED, worst
 from dubbatch.cli.journal import Journal, warn
 from dubbatch.cli.listing import show_problems, show_stop
 from dubbatch.cli.options import manifests_argument, setting_options
@@ -81,7 +81,7 @@ def _run_one(project: Project, journal: Journal, words: Sequence[str]) -> int:
     # The run takes the jobs over, and lets them go when the ledger has them: it may last for days.
     del loaded
     result = _run(project, batch, jobs, journal)
-    code = code_of_run([cause.reason for cause in result.causes], result.counts) if result.counts else OK
+    code = code_of_run([cause.reason for cause in result.causes], result.counts) if result.counts else REMAINS
     # Rows too bad to be jobs are not among the counts, and were not done either.
     if result.counts and not is_whole:
         code = worst((code, SOME_FAILED))

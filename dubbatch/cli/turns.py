@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from dubbatch.cli.exit_codes import BUSY, INTERRUPTED, OK, REMAINS, TERMINATED, code_of_error, worst
-from dubbatch.cli.journal import Journal
+from dubbatch.cli.journal import ENDED, Entry, Journal, warn
 from dubbatch.cli.logfile import check_apart
 from dubbatch.cli.project import Project, open_project
 from dubbatch.errors import DubbatchError, UsageError
@@ -30,8 +30,17 @@ def in_turn(
         if codes[-1] in _ENDS_ALL:
             left = [other.named for other in projects[number + 1 :]]
             if left:
-                journal.say(f"not begun: {', '.join(left)}")
+                warn(journal, [f"not begun: {', '.join(left)}"])
             break
+    code = gravest(codes)
+    if len(projects) > 1:
+        # Whoever looks at the last entry looks for the code of the command.
+        journal.enter(Entry("error" if code else "info", ENDED, more={"exit_code": code}))
+    return code
+
+
+def gravest(codes: Sequence[int]) -> int:
+    """The code of a command whose manifests ended with these. Pure."""
     # Another run has one of them: for whoever looks at the code that matters least, and the others are done.
     rest = worst(code for code in codes if code != BUSY)
     return BUSY if BUSY in codes and rest in (OK, REMAINS) else rest

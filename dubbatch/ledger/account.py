@@ -48,10 +48,16 @@ class AccountTable:
         self._db = db
 
     def belong_to(self, service: str) -> None:
-        """Make the ledger this service's, or raise UsageError where it is another's."""
+        """Make the ledger this service's, or raise UsageError where it is another's.
+
+        One that has bought nothing yet becomes this one's: a mistyped address costs nobody a ledger.
+        """
         with self._db.atomic():
             self._db.run("create_account", service=service)
             owner = self.get().service
+            if owner != service and self._db.run("move_account", service=service):
+                self.forget_requests()
+                owner = service
         if owner != service:
             raise UsageError(
                 f"the ledger {self._db.path} belongs to {owner}, not to {service}",

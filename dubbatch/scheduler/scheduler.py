@@ -272,7 +272,9 @@ class Scheduler:
         finally:
             self._posting.discard(want.reference)
         run.asking.posted(verdict, started)
-        run.hook(Sent(run.batch, want.record.job.id, want.reference, verdict.outcome.value, run.clock() - started))
+        took_s = run.clock() - started
+        outcome, request = verdict.outcome.value, verdict.request_id
+        run.hook(Sent(run.batch, want.record.job.id, want.reference, outcome, took_s, request))
 
     async def _leave(self, want: Wanted, send: int) -> None:
         """Let the permit count from now. Raises LedgerError where its log fails: nothing has left then."""

@@ -15,7 +15,7 @@ from statistics import median
 from dubbatch.api.wire import Request, epoch_s
 from dubbatch.errors import RequestNotFound, ServiceError
 from dubbatch.events import Level
-from dubbatch.jobs import Attempt, JobState
+from dubbatch.jobs import ONE_MORE, Attempt, JobState
 from dubbatch.pacing.holders import Holders
 from dubbatch.pacing.poll_schedule import PollSchedule
 from dubbatch.run import Run
@@ -24,7 +24,6 @@ from dubbatch.tracker.strangers import Strangers
 
 #: So often in a row, and the list's filter is taken to be wrong.
 _OFTEN = 3
-_ONE_MORE = "the service's own fault: another attempt follows by itself"
 #: Without progress for the longer of these, an attempt is stalled (design, section 5).
 _STALL_S = 30 * 60.0
 _STALL_USUAL = 10
@@ -255,7 +254,7 @@ class Poller:
         tries = await run.ledger(table.tries, attempt.fingerprint)
         if same is not None and may_try_again(attempt.error, tries, run.settings.attempts):
             # Who is told to redo it, and does, would pay for nothing.
-            await run.ledger(table.free_jobs, replace(attempt, hint=_ONE_MORE))
+            await run.ledger(table.free_jobs, replace(attempt, hint=ONE_MORE))
             self._leave(attempt.reference)
         else:
             await self._end(attempt)
