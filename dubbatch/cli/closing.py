@@ -29,7 +29,7 @@ def tell_end(result: RunResult, code: int, project: Project, journal: Journal, w
 
 
 def show_end(result: RunResult, settings: Settings, call: Call) -> None:
-    """Print it; with ``quiet`` only why it stopped, where the jobs stand if not all are done, and where the files are."""
+    """Print it; with ``quiet`` only why it stopped, how the jobs stand if not all are done, where the files are."""
     for line in _closing_lines(result, settings, call):
         say(line)
 

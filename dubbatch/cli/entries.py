@@ -97,9 +97,9 @@ def end_entry(result: RunResult, exit_code: int) -> Entry:
     told = [cause.message for cause in result.causes] + [
         f"{cause.jobs} {cause.state or 'odd'}: {cause.error}" for cause in result.troubles
     ]
-    hints = [cause.hint for cause in (*result.causes, *result.troubles) if cause.hint]
+    hints = [cause.hint for cause in result.causes] + [cause.hint for cause in result.troubles]
     level = {OK: "info", REMAINS: "warning"}.get(exit_code, "error")
-    return Entry(level, ENDED, "; ".join(told[:_TOLD_MAX]), next(iter(hints), ""), result.batch, more=more)
+    return Entry(level, ENDED, "; ".join(told[:_TOLD_MAX]), next(filter(None, hints), ""), result.batch, more=more)
 
 
 def _trouble(cause: Cause) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class AccountTable:
     def belong_to(self, service: str) -> None:
         """Make the ledger this service's, or raise UsageError where it is another's.
 
-        One that has bought nothing yet becomes this one's: a mistyped address costs nobody a ledger.
+        One from which nothing was ever sent becomes this one's: a mistyped address costs nobody a ledger.
         """
         with self._db.atomic():
             self._db.run("create_account", service=service)

@@ -7,10 +7,9 @@ SELECT * FROM account WHERE one = 1;
 INSERT INTO account (one, service) VALUES (1, :service) ON CONFLICT DO NOTHING;
 
 -- name: move_account
--- To another service, with all that was learned of the one before, and only while nothing was bought there.
+-- To another service, with all that was learned of the one before, and only while nothing was ever sent there.
 UPDATE account SET service = :service, slots = NULL, usual_s = NULL, looked_up_to = '', newest_first = NULL
-WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE request_id <> '' OR state IN ('submitting', 'unsure'))
-  AND NOT EXISTS (SELECT 1 FROM sends WHERE coalesce(outcome, 'unknown') <> 'refused');
+WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE reference > '');
 
 -- name: remember_slots
 UPDATE account SET slots = :slots;

@@ -27,7 +27,7 @@ def test_where_all_is_done_nothing_is_next() -> None:
         (StopReason.INTERRUPTED, "goes on with 3 jobs"),
         (StopReason.TIME, "goes on with 3 jobs"),
         (StopReason.LIMIT, "if the outputs are as you want them, goes on with 3 jobs"),
-        (StopReason.KEY, "with a key that the service takes (dubbatch login), goes on with 3 jobs"),
+        (StopReason.KEY, "with a key that the service takes, goes on with 3 jobs"),
         (StopReason.TOKENS, "once the account has tokens again, goes on with 3 jobs"),
         (StopReason.AWAY, "once the service answers, goes on with 3 jobs"),
         (StopReason.CAP, "with a higher cap, goes on with 3 jobs"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from dubbatch.cli.entries import entry_of
 from dubbatch.cli.journal import Entry, Journal, as_json, as_text, asks_for_json
-from dubbatch.errors import DiskError, KeyRefused
+from dubbatch.cli.logfile import asked_for, check_apart, manifests_flaw
+from dubbatch.errors import DiskError, KeyRefused, UsageError
 from dubbatch.events import BatchStarted, Event, Inspected, JobChanged, Level, Notice, Pace, Sent, Transferred
 from dubbatch.jobs import JobState
 
@@ -72,7 +74,7 @@ def test_every_entry_is_one_line_in_both_forms(message: str, job: str, more: dic
             Sent(BATCH, "ep01", "ep01-x-1", "unknown", 60.0),
             Entry(
                 "warning", "sent", batch=BATCH, job="ep01",
-                more={"outcome": "unknown", "reference_id": "ep01-x-1", "seconds": 60.0},
+                more={"outcome": "unknown", "reference_id": "ep01-x-1", "request_id": "", "seconds": 60.0},
             ),
         ),
         (
@@ -105,33 +107,88 @@ def test_the_log_has_no_secrets_and_nothing_that_a_terminal_obeys(capsys: pytest
 def test_quiet_leaves_errors_and_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     """What a cron job mails."""
     journal = Journal()
-    with journal.opened("json", None, is_quiet=True):
-        for level, action in (("info", "sent"), ("warning", "notice"), ("error", "failed"), ("info", "ended")):
-            journal.enter(Entry(level, action))
+    journal.open("json", None, is_quiet=True)
+    for level, action in (("info", "sent"), ("warning", "notice"), ("error", "failed"), ("info", "ended")):
+        journal.enter(Entry(level, action))
     lines = capsys.readouterr().err.splitlines()
 
     assert [json.loads(line)["action"] for line in lines] == ["failed", "ended"]
 
 
 def test_a_file_gets_everything_also_with_quiet(tmp_path: Path) -> None:
-    """It is what one looks into afterwards; a folder that is not there is made."""
-    journal = Journal(now=lambda: NOW)
-    path = tmp_path / "logs" / "spring.log"
+    """It is what one looks into afterwards, and nobody else's business."""
+    path = tmp_path / "spring.log"
     for action in ("sent", "ended"):
-        with journal.opened("text", path, is_quiet=True):
-            journal.enter(Entry("info", action))
+        journal = Journal(now=lambda: NOW)
+        journal.open("text", path, is_quiet=True)
+        journal.enter(Entry("info", action))
+        journal.close()
 
     assert [line.split()[2] for line in path.read_text().splitlines()] == ["sent", "ended"]
+    if os.name == "posix":
+        assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_file_that_can_not_be_had_is_told_before_anything_is_done(tmp_path: Path) -> None:
-    """With where, and that nothing was sent."""
-    journal = Journal()
-    with pytest.raises(DiskError) as told, journal.opened("text", tmp_path, is_quiet=False):
-        pytest.fail("the work has begun")
+@pytest.mark.parametrize("name", ["", "missing/spring.log"])
+def test_a_file_that_can_not_be_had_is_told_before_anything_is_done(tmp_path: Path, name: str) -> None:
+    """With where, and that nothing was sent. No folder is made of a slip of the pen."""
+    with pytest.raises(DiskError) as told:
+        Journal().open("text", tmp_path / name, is_quiet=False)
 
-    assert str(tmp_path) in told.value.message
+    assert str(tmp_path / name) in told.value.message
     assert "nothing was sent" in told.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+def test_a_log_that_is_not_whole_is_told_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """The run goes on without it."""
+    journal = Journal()
+    journal.open("text", Path("/dev/full"), is_quiet=False)
+    journal.enter(Entry("info", "sent"))
+    journal.close()
+
+    assert capsys.readouterr().err == "warning: not all of the log could be written to /dev/full\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("run s.csv --log-file run.log", Path("run.log")),
+        ("run s.csv --log-file=logs/run.log --quiet", Path("logs/run.log")),
+        ("run s.csv", None),
+        ("run s.csv --log-file", None),
+        # Nothing is appended to a sheet before that is told.
+        ("run s.csv --log-file s.csv", None),
+        ("run s.csv --log-file ./s.csv", None),
+    ],
+)
+def test_the_log_is_known_before_the_command_line_is_understood(words: str, expected: Path | None) -> None:
+    """So that it has what is wrong with that line, too."""
+    assert asked_for(words.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "flaw"),
+    [
+        ("run.log", ""),
+        ("logs/run.jsonl", ""),
+        ("../run.log", "a manifest's log is in its own folder"),
+        ("/etc/cron.d/run.log", "a manifest's log is in its own folder"),
+        (".bashrc", "a manifest's log is called .log, .jsonl, .ndjson or .txt"),
+        ("spring.csv", "a manifest's log is called .log, .jsonl, .ndjson or .txt"),
+    ],
+)
+def test_a_mailed_manifest_may_append_to_nothing_but_a_log_beside_it(tmp_path: Path, name: str, flaw: str) -> None:
+    """What other programs obey is out of its reach."""
+    assert manifests_flaw(tmp_path / name, tmp_path) == flaw
+
+
+def test_a_log_is_no_file_that_has_another_purpose(tmp_path: Path) -> None:
+    """The sheet, the ledger, a report."""
+    check_apart(tmp_path / "run.log", [tmp_path / "s.csv"])
+    with pytest.raises(UsageError, match="no log"):
+        check_apart(tmp_path / "x" / ".." / "s.csv", [tmp_path / "s.csv"])
 
 
 def test_an_error_is_prose_for_people_and_two_entries_for_programs(capsys: pytest.CaptureFixture[str]) -> None:

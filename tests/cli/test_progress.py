@@ -277,7 +277,7 @@ def test_a_terminal_shows_a_bar_that_leaves_nothing_but_the_lines_of_trouble(ter
         during = terminal.screen()
 
     assert during[0] == "error: [bold]ep01: blocked: gone [red]"
-    assert during[1].endswith("1 of 4 done (1 by earlier runs)")
+    assert during[1].endswith("1 of 4 done (1 by earlier runs), 0 s")
     assert during[2:] == ["1 pending, 1 submitting, 1 blocked", "2 of 4 slots"]
     assert terminal.screen() == during[:1]
     # The cursor is there again.

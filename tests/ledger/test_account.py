@@ -11,12 +11,27 @@ from dubbatch.errors import UsageError
 from dubbatch.jobs import Attempt, JobRecord, JobState
 from dubbatch.ledger.account import Account, SeenRequest
 from dubbatch.ledger.ledger import Ledger
+from tests.story import Story
 
 
-def test_a_ledger_belongs_to_one_service(ledger: Ledger, path: Path) -> None:
+def test_a_ledger_from_which_nothing_was_sent_goes_along_to_another_service(ledger: Ledger) -> None:
+    """A mistyped address costs nobody a ledger; what was learned there is forgotten."""
+    ledger.account.belong_to("https://mistyped.example.com")
+    ledger.account.remember_slots(7)
+    ledger.account.see([SeenRequest("q", "r", "queued", "")])
+    ledger.account.belong_to("https://one.example.com")
+
+    assert ledger.account.get() == Account("https://one.example.com", None, None, "", None)
+    assert ledger.account.seen_count() == 0
+
+
+def test_a_ledger_belongs_to_one_service(ledger: Ledger, path: Path, tmp_path: Path) -> None:
     """Used with another, nothing is sent: its references mean nothing there."""
     ledger.account.belong_to("https://one.example.com")
     ledger.account.belong_to("https://one.example.com")
+    story = Story(ledger, tmp_path)
+    story.plan("ep01")
+    story.send("ep01")
 
     with pytest.raises(UsageError, match=r"belongs to https://one\.example\.com, not to sandbox") as caught:
         ledger.account.belong_to("sandbox")
