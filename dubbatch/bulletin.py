@@ -63,10 +63,19 @@ class Reader:
     """Looks at a bulletin again and again."""
 
     def __init__(
-        self, path: Path, *, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
+        self,
+        path: Path,
+        *,
+        is_held: Callable[[], bool | None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        """``clock`` is monotonic; ``wall`` tells seconds since the epoch, as files' times do."""
+        """``is_held``: whether the run's process is there; None: it can't be known, so age decides.
+
+        ``clock`` is monotonic; ``wall`` tells seconds since the epoch, as files' times do.
+        """
         self._path = path
+        self._is_held = is_held
         self._clock = clock
         self._wall = wall
         self._stamp: int | None = None
@@ -75,7 +84,13 @@ class Reader:
 
     def look(self) -> Snapshot | None:
         """Where the run stands; None: none is under way."""
-        now_s = self._clock()
+        is_held = self._is_held()
+        found = None if is_held is False else self._read()
+        # A process that was stopped for a while says nothing, and goes on.
+        return found if is_held or self._clock() - self._changed_s < STALE_S else None
+
+    def _read(self) -> Snapshot | None:
+        """What was posted last, and by when it has changed."""
         try:
             stat = self._path.stat()
             data = json.loads(self._path.read_bytes())
@@ -83,13 +98,13 @@ class Reader:
             return None
         except (OSError, ValueError):
             # It is being replaced, or the drive is away for a moment.
-            return self._last if now_s - self._changed_s < STALE_S else None
+            return self._last
         if stat.st_mtime_ns != self._stamp:
             # At the first look only the file's own time tells its age; a clock that is ahead makes it no older.
             age_s = max(0.0, self._wall() - stat.st_mtime) if self._stamp is None else 0.0
-            self._stamp, self._changed_s = stat.st_mtime_ns, now_s - age_s
+            self._stamp, self._changed_s = stat.st_mtime_ns, self._clock() - age_s
         self._last = _from_json(data)
-        return self._last if now_s - self._changed_s < STALE_S else None
+        return self._last
 
 
 def _as_json(snapshot: Snapshot) -> dict[str, Any]:

@@ -82,11 +82,6 @@ class Snapshot:
         return self.counts[JobState.DOWNLOADED]
 
     @property
-    def done_now(self) -> int:
-        """Downloaded by this run."""
-        return max(0, self.done - self.done_before)
-
-    @property
     def wanted(self) -> int:
         """Jobs that are to be done: those that the manifest skips are not."""
         return self.jobs - self.counts[JobState.SKIPPED]

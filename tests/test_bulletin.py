@@ -142,3 +142,32 @@ def test_a_folder_that_can_not_be_written_to_ends_no_run(tmp_path: Path, clock: 
     bulletin = Bulletin(tmp_path / "file" / "ledger.progress", clock)
     bulletin.post(a_snapshot(clock))
     bulletin.take_down()
+
+
+def test_a_process_that_was_stopped_for_a_while_is_still_under_way(path: Path, clock: Clock) -> None:
+    """Ctrl-Z, or a machine that sleeps: nothing is posted, and nothing has ended."""
+    Bulletin(path, clock).post(a_snapshot(clock))
+    reader = Reader(path, is_held=lambda: True, clock=clock)
+    first = reader.look()
+    clock.now_s += 100 * STALE_S
+
+    assert first is not None
+    assert reader.look() == first
+
+
+def test_a_process_that_is_gone_is_not_waited_for(path: Path, clock: Clock) -> None:
+    """kill -9 a moment ago: the bulletin is fresh, and nobody will take it down."""
+    Bulletin(path, clock).post(a_snapshot(clock))
+
+    assert Reader(path, is_held=lambda: False, clock=clock).look() is None
+
+
+def test_one_failed_look_ends_no_watching(path: Path, clock: Clock) -> None:
+    """It was being replaced, or the drive was away for a moment."""
+    Bulletin(path, clock).post(a_snapshot(clock))
+    reader = Reader(path, clock=clock)
+    seen = reader.look()
+    path.write_text("{")
+
+    assert seen is not None
+    assert reader.look() == seen

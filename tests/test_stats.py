@@ -54,7 +54,7 @@ def test_before_anything_started_everything_is_nothing(stats: Stats) -> None:
     """A view may ask at any time."""
     snapshot = stats.snapshot()
 
-    assert (snapshot.batch, snapshot.jobs, snapshot.done, snapshot.done_now, snapshot.wanted) == ("", 0, 0, 0, 0)
+    assert (snapshot.batch, snapshot.jobs, snapshot.done, snapshot.wanted) == ("", 0, 0, 0)
     assert dict.fromkeys(JobState, 0) == snapshot.counts
     assert dict.fromkeys(Outcome, 0) == snapshot.sends
     assert (snapshot.up_per_s, snapshot.down_per_s, snapshot.waiting_s, snapshot.problems) == (0.0, 0.0, 0.0, ())
@@ -79,14 +79,14 @@ def test_jobs_are_counted_from_where_earlier_runs_left_them(stats: Stats) -> Non
         JobState.SKIPPED: 2,
     }
     assert (snapshot.jobs, snapshot.wanted, snapshot.to_send) == (12, 10, 3)
-    assert (snapshot.done, snapshot.done_before, snapshot.done_now) == (8, 7, 1)
+    assert (snapshot.done, snapshot.done_before) == (8, 7)
 
 
 def test_what_is_fetched_again_is_not_done_in_the_meantime(stats: Stats) -> None:
     """Collect takes a job back from downloaded; that makes no negative number."""
     snapshot = after(stats, started(downloaded=2), changed(JobState.DOWNLOADED, JobState.COMPLETED))
 
-    assert (snapshot.done, snapshot.done_before, snapshot.done_now) == (1, 2, 0)
+    assert (snapshot.done, snapshot.done_before) == (1, 2)
 
 
 def test_jobs_of_other_batches_and_removed_rows_are_not_counted(stats: Stats) -> None:
@@ -232,3 +232,38 @@ def test_no_change_makes_jobs_appear_or_vanish(changes: list[tuple[JobState, Job
 
     assert sum(snapshot.counts.values()) == 5
     assert min(snapshot.counts.values()) >= 0
+
+
+def test_minutes_move_with_their_jobs(stats: Stats) -> None:
+    """What is skipped is not wanted, and a length that is not known is none."""
+    begun = BatchStarted(
+        BATCH,
+        4,
+        2,
+        ((JobState.PENDING, 3), (JobState.SKIPPED, 1)),
+        ((JobState.PENDING, 300.0), (JobState.SKIPPED, 60.0)),
+    )
+    done = JobChanged(BATCH, "ep01", JobState.PENDING, JobState.DOWNLOADED, length_s=120.0)
+    unknown = JobChanged(BATCH, "ep02", JobState.PENDING, JobState.DOWNLOADED)
+    snapshot = after(stats, begun, done, unknown)
+
+    assert (snapshot.minutes_done, snapshot.minutes_wanted) == (2.0, 5.0)
+
+
+def test_permits_are_in_use_for_one_window(stats: Stats, clock: Clock) -> None:
+    """Each POST from its end on."""
+    for _ in range(3):
+        stats(Sent(BATCH, "ep01", "r", "refused", 0.1))
+        clock.now_s += 25
+    snapshot = after(stats, Pace(BATCH, 0, 4, permits=60, window_s=60.0))
+
+    assert (snapshot.permits_used, snapshot.permits) == (2, 60)
+
+
+def test_what_no_run_sends_takes_no_time(stats: Stats, clock: Clock) -> None:
+    """A limit, and a stop, leave jobs to a later run."""
+    begun = BatchStarted(BATCH, 100, 1, ((JobState.PENDING, 100),), usual_s=60.0)
+    limited = after(stats, begun, Pace(BATCH, 0, 1))
+    stopped = after(stats, Pace(BATCH, 0, 1, is_sending=False))
+
+    assert (limited.remaining_s, stopped.remaining_s) == (60.0, None)

@@ -9,15 +9,20 @@ from dubbatch.cli.advice import Call, Left, step_lines, steps
 from dubbatch.cli.audience import while_read
 from dubbatch.cli.entries import end_entry
 from dubbatch.cli.journal import Journal
+from dubbatch.cli.outlook import amount
 from dubbatch.cli.project import Project
 from dubbatch.cli.render import counted, sheet_lines, trouble_lines
 from dubbatch.cli.speech import say
 from dubbatch.cli.words import jobs
+from dubbatch.forecast import Sum
 from dubbatch.forms import Price
 from dubbatch.jobs import JobState
 from dubbatch.result import RunResult
 from dubbatch.settings import Settings
 from dubbatch.stop import StopReason
+
+#: Minutes that are not told apart in two decimals.
+_ROUNDED = 0.005
 
 
 def tell_end(result: RunResult, code: int, project: Project, journal: Journal, words: Sequence[str]) -> None:
@@ -60,17 +65,14 @@ def _cost(result: RunResult, price: Price | None) -> Iterator[str]:
     """Minutes that were paid, and how long what came of them is."""
     if not result.bought_in_all_s and not result.bought.jobs:
         return
-    now, in_all = result.bought.length_s / 60, result.bought_in_all_s / 60
-    bought = f"{jobs(result.bought.jobs)}, {_amount(now, price)}" if result.bought.jobs else "nothing"
+    now, in_all = Sum(minutes=result.bought.length_s / 60), Sum(minutes=result.bought_in_all_s / 60)
+    bought = f"{jobs(result.bought.jobs)}, {amount(now, price)}" if result.bought.jobs else "nothing"
     line = f"Bought in this run: {bought}"
-    yield line if abs(in_all - now) < 0.005 else f"{line}; in all: {_amount(in_all, price)}"
+    is_all = abs(in_all.minutes - now.minutes) < _ROUNDED
+    yield line if is_all else f"{line}; in all: {amount(in_all, price)}"
     if result.lengths.actual_s:
         estimated, actual = result.lengths.estimated_s / 60, result.lengths.actual_s / 60
         yield f"Media minutes of the outputs: {actual:.2f}, estimated were {estimated:.2f}"
-
-
-def _amount(minutes: float, price: Price | None) -> str:
-    return f"{minutes:.2f} media minutes" + (f" ({price.of(minutes)})" if price else "")
 
 
 def _left(result: RunResult, settings: Settings) -> Left:

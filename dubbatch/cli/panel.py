@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, TextIO
 
@@ -11,6 +12,7 @@ from rich.constrain import Constrain
 from rich.filesize import decimal
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -23,9 +25,9 @@ from dubbatch.stats import Problem, Snapshot
 _LINE_EVERY_S = 60.0
 #: The first line of a look at the media comes earlier.
 _FIRST_LOOK_S = 10.0
-_LINE_MAX = 1_000
+LINE_MAX = 1_000
 _BAR_WIDTH = 30
-#: Columns: a terminal that is made narrower breaks what is wider in two, and the halves would be left over.
+#: Columns: what is wider has to be taken away fold by fold where a terminal is made narrower.
 _PANEL_WIDTH = 79
 
 
@@ -106,7 +108,7 @@ def problem_line(problem: Problem) -> str:
     """One printable line, without secrets."""
     words = [problem.level.value, problem.job, problem.state.value if problem.state else "", problem.message]
     hint = f" ({problem.hint})" if problem.hint else ""
-    return clean(": ".join(filter(None, words)) + hint, limit=_LINE_MAX)
+    return clean(": ".join(filter(None, words)) + hint, limit=LINE_MAX)
 
 
 class View(Protocol):
@@ -168,6 +170,8 @@ class Panel:
         self._console = console
         self._now = now
         self._live: Live | None = None
+        #: Of the lines that stand on the terminal now.
+        self._widths: list[int] = []
 
     def say(self, text: str) -> None:
         self._console.print(Text(encodable(text, self._console.file)), soft_wrap=True)
@@ -175,18 +179,41 @@ class Panel:
     def show(self, snapshot: Snapshot) -> None:
         if not snapshot.batch and not inspection_text(snapshot):
             return
+        self._clear_folds()
         if self._live is None:
             # Standard output belongs to whoever reads it: rich must not send it here.
             self._live = Live(
                 console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
             )
             self._live.start()
-        self._live.update(Constrain(_drawn(snapshot, self._now()), _PANEL_WIDTH), refresh=True)
+        drawn = Constrain(_drawn(snapshot, self._now()), _PANEL_WIDTH)
+        self._live.update(drawn, refresh=True)
+        self._widths = [Segment.get_line_length(line) for line in self._console.render_lines(drawn, pad=False)]
+
+    def _clear_folds(self) -> None:
+        """Take away the rows that a narrower terminal has made of the lines there; what draws knows nothing of them."""
+        if more := folds(self._widths, _columns(self._console)):
+            self._console.file.write("\r\x1b[2K" + "\x1b[1A\x1b[2K" * more)
+        self._widths = []
 
     def hide(self) -> None:
         if self._live is not None:
+            self._clear_folds()
             self._live.stop()
             self._live = None
+
+
+def _columns(console: Console) -> int:
+    """Of the very terminal that is drawn on."""
+    try:
+        return os.get_terminal_size(console.file.fileno()).columns
+    except (OSError, ValueError):
+        return console.width
+
+
+def folds(widths: Sequence[int], columns: int) -> int:
+    """How many rows more than lines there are where a terminal of so many columns folds lines of these widths. Pure."""
+    return sum(max(0, width - 1) // columns for width in widths)
 
 
 def _drawn(snapshot: Snapshot, now: datetime) -> Group:

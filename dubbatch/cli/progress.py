@@ -20,7 +20,7 @@ from dubbatch.api.text import clean
 from dubbatch.bulletin import Bulletin
 from dubbatch.cli.entries import entry_of, progress_entry
 from dubbatch.cli.journal import Entry, Journal
-from dubbatch.cli.panel import Silence, now_here, problem_line, view_on
+from dubbatch.cli.panel import LINE_MAX, Silence, now_here, problem_line, view_on
 from dubbatch.cli.project import Project
 from dubbatch.events import Event, Level, Notice
 from dubbatch.stats import Stats, problem_of
@@ -28,18 +28,11 @@ from dubbatch.stats import Stats, problem_of
 #: Between two looks: a terminal is drawn anew that often.
 _TICK_S = 1 / 3
 _ENTRY_EVERY_S = 60.0
-_LINE_MAX = 1_000
-
-
-def line(event: Event) -> str | None:
-    """The line that tells of an event; None: it is not worth one."""
-    problem = problem_of(event)
-    return None if problem is None else problem_line(problem)
 
 
 def notice_line(event: Notice) -> str:
     hint = f" ({event.hint})" if event.hint else ""
-    return clean(": ".join(filter(None, (event.job, event.message))) + hint, limit=_LINE_MAX)
+    return clean(": ".join(filter(None, (event.job, event.message))) + hint, limit=LINE_MAX)
 
 
 class Progress:

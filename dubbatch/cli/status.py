@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +22,7 @@ from dubbatch.cli.watch import watch
 from dubbatch.errors import UsageError
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
+from dubbatch.ledger.lock import is_held
 from dubbatch.report.causes import troubles
 
 _EPILOG = """\b
@@ -41,8 +44,12 @@ def command(journal: Journal, /, manifests: tuple[str, ...], is_watched: bool, *
     if is_watched:
         if len(projects) > 1:
             raise UsageError("--watch looks at one manifest", hint="name one, or leave --watch out")
-        watch(Reader(bulletin_path(projects[0].ledger, _batch(projects[0]))), projects[0].batch)
+        watch(_reader(projects[0].ledger, _batch(projects[0])), projects[0].batch)
     return in_turn(projects, journal, _status, keeps_log=False)
+
+
+def _reader(ledger: Path, batch: str) -> Reader:
+    return Reader(bulletin_path(ledger, batch), is_held=partial(is_held, ledger, batch))
 
 
 def _batch(project: Project) -> str:
@@ -62,7 +69,7 @@ def _status(project: Project) -> int:
 
 def _show(project: Project, ledger: Ledger, batch: BatchRow) -> None:
     counts = ledger.jobs.counts(batch.name)
-    is_under_way = Reader(bulletin_path(project.ledger, batch.name)).look() is not None
+    is_under_way = _reader(project.ledger, batch.name).look() is not None
     not_ended = ", under way (--watch looks on)" if is_under_way else ", not ended (interrupted?)"
     say(f"Batch {batch.name}: {counted(counts)}")
     say(f"last run started {batch.started_at}{f', ended {batch.finished_at}' if batch.finished_at else not_ended}")

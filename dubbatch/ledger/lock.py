@@ -23,7 +23,7 @@ def batch_lock(ledger: Path, batch: str) -> Iterator[None]:
     """Hold the lock of ``batch`` beside its ledger. Raises BatchBusy naming who holds it and since when."""
     path = beside(ledger, batch, ".lock")
     # The holder's name lies beside the lock: on Windows a locked file can't be read.
-    note = path.with_suffix(".holder")
+    note = beside(ledger, batch, ".holder")
     lock = FileLock(path, blocking=False)
     try:
         lock.acquire()
@@ -75,6 +75,26 @@ def is_locked(ledger: Path, batch: str) -> bool:
             return False
     except BatchBusy:
         return True
+
+
+def is_held(ledger: Path, batch: str) -> bool | None:
+    """Whether the process that last took the lock is there, without touching the lock; None: that can't be known here.
+
+    A look must never keep a run from starting, so this goes by the note beside the lock.
+    """
+    try:
+        holder = json.loads(beside(ledger, batch, ".holder").read_text())
+        if os.name != "posix" or holder["host"] != platform.node():
+            return None
+        os.kill(int(holder["pid"]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        # Another user's.
+        return True
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None
+    return True
 
 
 def _holder(note: Path) -> str:

@@ -13,11 +13,11 @@ from typing import TextIO
 
 import pytest
 
-from dubbatch.cli.panel import status_line
-from dubbatch.cli.progress import Progress, line
+from dubbatch.cli.panel import folds, problem_line, status_line
+from dubbatch.cli.progress import Progress
 from dubbatch.events import BatchStarted, Event, JobChanged, Level, Notice, Pace, Sent, Transferred
 from dubbatch.jobs import JobState
-from dubbatch.stats import Stats
+from dubbatch.stats import Stats, problem_of
 
 BATCH = "spring"
 _CSI = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")
@@ -76,6 +76,11 @@ class Terminal:
             text = text[1:]
         return [shown.rstrip() for shown in lines if shown.strip()]
 
+    def resize(self, columns: int) -> None:
+        fcntl = pytest.importorskip("fcntl")
+        termios = pytest.importorskip("termios")
+        fcntl.ioctl(self.stream.fileno(), termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
     def close(self) -> None:
         self.stream.close()
         os.close(self._reader)
@@ -108,6 +113,11 @@ def started(**counts: int) -> BatchStarted:
 
 def changed(before: JobState, after: JobState, detail: str = "", hint: str = "", job: str = "ep01") -> JobChanged:
     return JobChanged(BATCH, job, before, after, detail, hint)
+
+
+def line(event: Event) -> str | None:
+    problem = problem_of(event)
+    return None if problem is None else problem_line(problem)
 
 
 @pytest.mark.parametrize(
@@ -386,3 +396,27 @@ def test_a_terminal_that_was_closed_ends_no_run(terminal: Terminal, clock: Clock
         terminal.stream.close()
         progress(Notice(BATCH, Level.ERROR, "the disk is full"))
         progress.tick()
+
+
+@pytest.mark.parametrize(
+    ("widths", "columns", "expected"),
+    [([], 80, 0), ([79, 40, 0], 80, 0), ([80], 80, 0), ([81], 80, 1), ([79, 40, 10], 40, 1), ([79, 60], 20, 3 + 2)],
+)
+def test_a_terminal_that_is_made_narrower_folds_lines(widths: list[int], columns: int, expected: int) -> None:
+    """So many rows more have to be taken away."""
+    assert folds(widths, columns) == expected
+
+
+def test_a_panel_takes_away_the_folds_that_a_narrower_terminal_made(terminal: Terminal, clock: Clock) -> None:
+    """Where nothing was folded, nothing more is taken away."""
+    with Progress(terminal.stream, clock=clock) as progress:
+        progress(started(downloaded=1, pending=3))
+        progress.tick()
+        terminal.read()
+        before = terminal.text.count("\x1b[1A\x1b[2K")
+        terminal.resize(30)
+        progress.tick()
+        ups = terminal.read().count("\x1b[1A\x1b[2K") - before
+
+    # Two lines are drawn, of which the first, with its bar, was three rows of 30.
+    assert ups == 1 + 2
