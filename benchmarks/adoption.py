@@ -26,7 +26,7 @@ from dubbatch.events import ignore
 from dubbatch.jobs import Job, JobRecord, JobState, Media
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger, LedgerThread
-from dubbatch.pipeline import open_run
+from dubbatch.opening import open_run
 from dubbatch.sandbox.books import JOURNAL, Kind, Request, Status
 from dubbatch.sandbox.journal import Journal
 from dubbatch.sandbox.server import Sandbox

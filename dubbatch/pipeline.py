@@ -11,12 +11,9 @@ by anything, leaves a ledger from which the next one goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from dubbatch.api.client import ChamelaionClient
-from dubbatch.asking import Asking
 from dubbatch.batch import (
     Batch,
     check_places,
@@ -32,21 +29,20 @@ from dubbatch.batch import (
 )
 from dubbatch.budget import Budget
 from dubbatch.ending import reported, see_through, stop_in_time, undisturbed
-from dubbatch.events import EventHook, Inspected, Level, Notice
+from dubbatch.events import EventHook
 from dubbatch.inputs import Inputs
 from dubbatch.jobs import Job
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.ledger.lock import batch_lock
-from dubbatch.listing import Listing
 from dubbatch.memory import give_back
+from dubbatch.opening import open_checks, open_run
 from dubbatch.outlook import Outlook, outlook
 from dubbatch.pacing.holders import Holders
 from dubbatch.pacing.permits import Permits
 from dubbatch.pacing.slots import Slots
 from dubbatch.planner import Plan, draw_up
 from dubbatch.preflight.examination import Checks
-from dubbatch.preflight.inspector import open_inspector
 from dubbatch.refresh import Heard
 from dubbatch.result import Beginning, RunResult, beginning_of, fill_in, finish, result_of
 from dubbatch.run import Run
@@ -274,56 +270,3 @@ async def _collect(run: Run) -> None:
     await poller.ask_once()
     downloader.drain()
     await downloader.run()
-
-
-@asynccontextmanager
-async def open_checks(
-    batch: str,
-    base_url: str,
-    settings: Settings,
-    thread: LedgerThread,
-    hook: EventHook,
-    *,
-    is_watchful: bool = False,
-) -> AsyncIterator[Checks]:
-    """What looks at the media of a batch before they are sent, as its settings say; ``base_url`` is the service's.
-
-    ``is_watchful``: as in Checks.
-    """
-    async with open_inspector(
-        thread, base_url, probe_urls=settings.probe_urls, tolerance=settings.length_tolerance
-    ) as inspector:
-        yield Checks(
-            inspector=inspector,
-            is_strict=settings.strict,
-            must_know_length=bool(settings.caps),
-            is_watchful=is_watchful,
-            tell=lambda done, of: hook(Inspected(batch, done, of)),
-        )
-
-
-@asynccontextmanager
-async def open_run(
-    batch: str,
-    output_dir: Path,
-    service: Service,
-    settings: Settings,
-    thread: LedgerThread,
-    hook: EventHook,
-    stop: Stop,
-) -> AsyncIterator[Run]:
-    """What the stages of one run share, with a client that is closed at its end."""
-    asking = Asking(stop, tell=lambda message, hint: hook(Notice(batch, Level.WARNING, message, hint)))
-    account = await thread(thread.ledger.account.get)
-    async with ChamelaionClient(service.base_url, service.credentials, settings.timeout_s) as client:
-        yield Run(
-            batch=batch,
-            output_dir=output_dir,
-            settings=settings,
-            ledger=thread,
-            client=client,
-            asking=asking,
-            listing=Listing(client, asking, account.newest_first),
-            stop=stop,
-            hook=hook,
-        )

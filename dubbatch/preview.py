@@ -9,7 +9,7 @@ from dubbatch.batch import Batch, row_of
 from dubbatch.events import ignore
 from dubbatch.jobs import JobState
 from dubbatch.ledger.ledger import Ledger, LedgerThread
-from dubbatch.pipeline import open_run
+from dubbatch.opening import open_run
 from dubbatch.plan import Action, Planned
 from dubbatch.planner import Plan
 from dubbatch.scheduler.lookup import LookUp

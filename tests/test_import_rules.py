@@ -23,7 +23,7 @@ LAYERS: list[set[str]] = [
     {"forecast", "planner", "signals"},
     {"scheduler", "tracker", "stats", "report"},
     {"bulletin", "writeback"},
-    {"batch", "ending", "outlook", "refresh", "result"},
+    {"batch", "ending", "opening", "outlook", "refresh", "result"},
     {"pipeline", "preview"},
     {"sandbox", "cli"},
 ]

@@ -30,9 +30,9 @@ from dubbatch.inputs import Inputs
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.manifest import Manifest, parse_address
 from dubbatch.manifest.problems import shown
+from dubbatch.opening import open_checks
 from dubbatch.option import Group
 from dubbatch.outlook import Outlook, outlook
-from dubbatch.pipeline import open_checks
 from dubbatch.planner import Plan, draw_up
 from dubbatch.preview import ask_account
 from dubbatch.selection import check_columns

@@ -18,7 +18,7 @@ from dubbatch.jobs import JobState
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.manifest import load
 from dubbatch.media.survey import survey
-from dubbatch.pipeline import open_checks
+from dubbatch.opening import open_checks
 from dubbatch.planner import Plan, draw_up
 from dubbatch.sandbox.server import Sandbox
 from dubbatch.sandbox.settings import SandboxSettings

@@ -18,8 +18,8 @@ from dubbatch.jobs import Job, JobRecord, JobState, Media
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger, LedgerThread
 from dubbatch.listing import Listing
+from dubbatch.opening import open_run
 from dubbatch.pacing import backoff
-from dubbatch.pipeline import open_run
 from dubbatch.sandbox.books import JOURNAL, Kind, Request, Status
 from dubbatch.sandbox.journal import Journal
 from dubbatch.scheduler import readiness
