@@ -12,16 +12,7 @@ from dubbatch.bulletin import STALE_S, Bulletin, Reader, bulletin_path
 from dubbatch.events import BatchStarted, Inspected, JobChanged, Level, Notice, Pace, Sent, Transferred
 from dubbatch.jobs import JobState
 from dubbatch.stats import Snapshot, Stats
-
-
-class Clock:
-    """Set by hand; also the wall's."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.clock import Clock
 
 
 @pytest.fixture

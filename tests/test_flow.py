@@ -8,16 +8,7 @@ from hypothesis import strategies as st
 
 from dubbatch.flow import Ahead, Flow, remaining_s
 from dubbatch.jobs import JobState
-
-
-class Clock:
-    """Set by hand."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.clock import Clock
 
 
 @pytest.mark.parametrize(

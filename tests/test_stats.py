@@ -11,18 +11,9 @@ from hypothesis import strategies as st
 from dubbatch.events import BatchStarted, Event, JobChanged, Level, Notice, Pace, Sent, Transferred
 from dubbatch.jobs import JobState, Outcome
 from dubbatch.stats import Problem, Snapshot, Speed, Stats, problem_of
+from tests.clock import Clock
 
 BATCH = "spring"
-
-
-class Clock:
-    """Set by hand."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture

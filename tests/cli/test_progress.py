@@ -18,19 +18,10 @@ from dubbatch.cli.progress import Progress
 from dubbatch.events import BatchStarted, Event, JobChanged, Level, Notice, Pace, Sent, Transferred
 from dubbatch.jobs import JobState
 from dubbatch.stats import Stats, problem_of
+from tests.clock import Clock
 
 BATCH = "spring"
 _CSI = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")
-
-
-class Clock:
-    """Set by hand."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 class Terminal:
