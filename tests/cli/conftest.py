@@ -52,15 +52,16 @@ class Shell:
         self.printed += [out, err]
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
-    def here(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run ``dubbatch`` in this process, where its libraries are loaded: for the many cases of one thing.
+    def here(self, *arguments: str, data: bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run ``dubbatch`` in this process, where its libraries are loaded, with ``data`` on standard input.
 
-        At least one of them is to be run in a process of its own, too.
+        For what only prepares, and for the many cases of one thing that a process of its own shows in one of them.
         """
         out, err = io.BytesIO(), io.BytesIO()
         with (
             chdir(self.folder),
             patch.dict(os.environ, {**self.environment, **environment}, clear=True),
+            patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(data))),
             _signals_kept(),
             redirect_stdout(io.TextIOWrapper(out, encoding="utf-8")),
             redirect_stderr(io.TextIOWrapper(err, encoding="utf-8")),
