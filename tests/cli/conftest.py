@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
+import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import wave
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
+from dubbatch.cli.app import main
+from dubbatch.interrupts import handled
 from dubbatch.sandbox.server import Sandbox
 from dubbatch.sandbox.settings import SandboxSettings
 from tests.conftest import NO_KEYRING
@@ -45,6 +51,27 @@ class Shell:
             out, err = process.communicate(timeout=PATIENCE_S)
         self.printed += [out, err]
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def here(self, *arguments: str, data: bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run ``dubbatch`` in this process, where its libraries are loaded, with ``data`` on standard input.
+
+        For what only prepares, and for the many cases of one thing that a process of its own shows in one of them.
+        """
+        out, err = io.BytesIO(), io.BytesIO()
+        with (
+            chdir(self.folder),
+            patch.dict(os.environ, {**self.environment, **environment}, clear=True),
+            patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(data))),
+            _signals_kept(),
+            redirect_stdout(io.TextIOWrapper(out, encoding="utf-8")),
+            redirect_stderr(io.TextIOWrapper(err, encoding="utf-8")),
+        ):
+            with pytest.raises(SystemExit) as ended:
+                main(arguments)
+            said = [stream.getvalue().decode() for stream in (out, err)]
+        self.printed += said
+        assert isinstance(ended.value.code, int)
+        return subprocess.CompletedProcess(arguments, ended.value.code, *said)
 
     def piped(self, data: bytes, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``dubbatch`` with ``data`` on standard input."""
@@ -89,6 +116,18 @@ class Shell:
             str(path.relative_to(self.folder)): (path.stat().st_size, path.stat().st_mtime_ns)
             for path in self.folder.rglob("*")
         }
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """What the command sets for signals, now and for its end, is not for the process of the tests."""
+    before = {number: signal.getsignal(number) for number in handled()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        atexit.unregister(signal.signal)
 
 
 OpenShell = Callable[..., Shell]

@@ -60,7 +60,7 @@ def used(tmp_path_factory: pytest.TempPathFactory, open_shell: OpenShell) -> Ite
         shell = open_shell(folder / "project", **account)
         shell.write_jobs("a", "b")
         service.set_faults([{"on": "post", "action": "answer", "status": 429, "retry_after_s": 0.1, "nth": 1}])
-        ran = shell("run", "batch.csv")
+        ran = shell.here("run", "batch.csv")
         assert ran.returncode == 0, ran.stderr
         (folder / "elsewhere").mkdir()
         shell.folder = folder / "elsewhere"
@@ -101,7 +101,7 @@ def test_requests_that_no_ledger_here_knows_are_told(used: tuple[Shell, Sandbox]
     strange, second = post(service, "by-hand"), post(service, ours.reference)
 
     told = shell("account")
-    as_json = shell("account", "--format", "json")
+    as_json = shell.here("account", "--format", "json")
 
     lines = told.stdout.splitlines()
     account = json.loads(as_json.stdout)
@@ -124,10 +124,10 @@ def test_ledgers_that_are_named_lie_here_or_are_gone(used: tuple[Shell, Sandbox]
     copy, nothing = tmp_path / "copy.db", tmp_path / "nothing.db"
     shutil.copy(ledger_of(shell), copy)
 
-    named = shell("account", "--ledger", str(copy))
-    missing = shell("account", "--ledger", str(nothing))
+    named = shell.here("account", "--ledger", str(copy))
+    missing = shell.here("account", "--ledger", str(nothing))
     shell.folder = ledger_of(shell).parents[1]
-    here = shell("account")
+    here = shell.here("account")
     shell.folder = shell.folder.parent / "elsewhere"
 
     assert limits_of(named.stdout).keys() == {str(copy), str(ledger_of(shell))}
@@ -151,7 +151,7 @@ def test_a_service_that_is_not_well_ends_with_6(
     service = open_service()
     service.set_faults(rules)
 
-    told = connected(service)("account")
+    told = connected(service).here("account")
 
     assert told.returncode == 6
     assert words in told.stdout
@@ -163,7 +163,7 @@ def test_without_a_key_it_says_how_to_give_one(open_service: Service, shell: She
     """Exit 4; whether the service is up is told before that."""
     service = open_service()
 
-    told = shell("account", "--base-url", service.base_url)
+    told = shell.here("account", "--base-url", service.base_url)
 
     assert told.returncode == 4
     assert f"service   {service.base_url}: up" in told.stdout

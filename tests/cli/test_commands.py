@@ -29,7 +29,7 @@ Connected = Callable[[Sandbox], "Shell"]
 )
 def test_a_mistake_in_the_command_ends_with_2(shell: Shell, arguments: list[str], words: str) -> None:
     """It is told in a sentence on standard error, and nothing is sent."""
-    told = shell(*arguments)
+    told = shell.here(*arguments)
 
     assert told.returncode == 2
     assert words in told.stderr
@@ -42,7 +42,7 @@ def test_an_env_file_that_is_no_text_ends_with_2(shell: Shell, command: tuple[st
     """Saved in an old Windows encoding: told with its path, and what is in it is not shown."""
     (shell.folder / ".env").write_bytes(b"CHAMELAION_API_KEY=sk-\xff\xfe-4711\n")
 
-    told = shell(*command)
+    told = shell.here(*command)
 
     assert told.returncode == 2
     assert ".env can't be read as text" in told.stderr
@@ -96,7 +96,7 @@ def test_a_plan_of_a_broken_sheet_has_every_problem_with_its_cell(shell: Shell) 
     """Rows and columns as a person counts them; the plan of the other rows is there too."""
     before = shell.listing()
 
-    told = shell("plan", "broken.csv", "--format", "json")
+    told = shell.here("plan", "broken.csv", "--format", "json")
     plan = json.loads(told.stdout)
 
     assert told.returncode == 3
@@ -111,7 +111,7 @@ def test_a_plan_for_people_lists_the_rows_and_the_sum(shell: Shell) -> None:
     """Offline and without a key: by what the ledger knows."""
     before = shell.listing()
 
-    told = shell("plan", "demo.csv")
+    told = shell.here("plan", "demo.csv")
 
     assert told.returncode == 0
     assert "harbor-de" in told.stdout
@@ -129,9 +129,9 @@ def test_run_and_report_write_csv_with_the_delimiter_that_is_asked_for(
     ran = shell("run", "batch.csv", "--report", "named.csv", "--report-csv-delimiter", ";")
     reports = [shell.folder / "batch-dubs" / "report.csv", shell.folder / "named.csv"]
     first = [path.read_text(encoding="utf-8-sig").splitlines()[1].split(";")[:2] for path in reports]
-    collected = shell("collect", "batch.csv", "--report-csv-delimiter", "|")
+    collected = shell.here("collect", "batch.csv", "--report-csv-delimiter", "|")
     second = reports[0].read_text(encoding="utf-8-sig").splitlines()[1].split("|")[:2]
-    again = shell("report", "batch.csv", "--report-csv-delimiter", "tab")
+    again = shell.here("report", "batch.csv", "--report-csv-delimiter", "tab")
     third = reports[0].read_text(encoding="utf-8-sig").splitlines()[1].split("\t")[:2]
 
     assert [ran.returncode, collected.returncode, again.returncode] == [0, 0, 0], ran.stderr
@@ -146,8 +146,8 @@ def test_failed_jobs_end_with_1_and_redo_buys_what_it_is_asked_for(open_service:
     service.set_faults([{"on": "post", "action": "fail", "message": "unsupported codec", "nth": 1}])
 
     failed = shell("run", "batch.csv", "--concurrency", "1")
-    asked = shell("redo", "batch.csv", "--failed", "--id", "named")
-    mended = shell("run", "batch.csv")
+    asked = shell.here("redo", "batch.csv", "--failed", "--id", "named")
+    mended = shell.here("run", "batch.csv")
 
     assert failed.returncode == 1
     assert "unsupported codec" in failed.stderr + failed.stdout
@@ -169,7 +169,7 @@ def test_the_key_is_in_no_file_and_in_no_output(open_service: Service, connected
     service.set_faults([{"on": "get", "nth": 1, **quoting}, {"on": "me", "status": 401, **quoting}])
 
     ran = shell("run", "batch.csv")
-    refused = shell("account")
+    refused = shell.here("account")
 
     assert (ran.returncode, refused.returncode) == (0, 4)
     assert service.books.leaks == []

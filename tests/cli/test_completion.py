@@ -30,7 +30,7 @@ complete -p dubbatch
 def offered(shell: Shell, *words: str) -> list[str]:
     """What the command answers to a shell that asks for the last word."""
     asked = {"COMP_WORDS": " ".join(["dubbatch", *words]), "COMP_CWORD": str(len(words))}
-    told = shell(_DUBBATCH_COMPLETE="bash_complete", **asked)
+    told = shell.here(_DUBBATCH_COMPLETE="bash_complete", **asked)
     assert (told.returncode, told.stderr) == (0, "")
     return told.stdout.split()
 
@@ -83,7 +83,7 @@ def test_all_commands_are_offered_without_loading_one(shell: Shell) -> None:
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish", "powershell"])
 def test_the_script_of_each_shell_asks_this_command(shell: Shell, name: str) -> None:
     """Alone on standard output, to be evaluated."""
-    told = shell("completion", name)
+    told = shell.here("completion", name)
 
     assert (told.returncode, told.stderr) == (0, "")
     assert "_DUBBATCH_COMPLETE" in told.stdout
@@ -93,7 +93,7 @@ def test_the_script_of_each_shell_asks_this_command(shell: Shell, name: str) -> 
 
 def test_another_shell_is_told_which_there_are(shell: Shell) -> None:
     """Exit code 2."""
-    told = shell("completion", "tcsh")
+    told = shell.here("completion", "tcsh")
 
     assert told.returncode == 2
     assert "'bash', 'zsh', 'fish', 'powershell'" in told.stderr

@@ -45,7 +45,7 @@ def test_without_a_manifest_the_working_directory_and_the_flags_count(shell: She
     (shell.folder / "dubbatch.toml").write_text('transfers = 2\nledger = "books/l.db"\n')
     elsewhere = "https://sdk.example.com/api"
 
-    told = told_of(shell("config", "--settle", "3m", "--output", "x" * 60, CHAMELAION_BASE_URL=elsewhere))
+    told = told_of(shell.here("config", "--settle", "3m", "--output", "x" * 60, CHAMELAION_BASE_URL=elsewhere))
 
     assert told["transfers"] == ("2", f"dubbatch.toml {shell.folder / 'dubbatch.toml'}")
     assert told["ledger"] == (str(shell.folder / "books" / "l.db"), f"dubbatch.toml {shell.folder / 'dubbatch.toml'}")
@@ -57,7 +57,7 @@ def test_without_a_manifest_the_working_directory_and_the_flags_count(shell: She
 
 def test_columns_are_as_wide_as_their_longest_value(shell: Shell) -> None:
     """Nothing is cut, and everything stands below its like."""
-    told = shell("config", "--output", "x" * 60)
+    told = shell.here("config", "--output", "x" * 60)
 
     settings = told.stdout.split("\n\n")[0].splitlines()
     starts = {re.split(r"(?= (?:default|flag --output)$)", line)[0].__len__() for line in settings}
@@ -70,8 +70,8 @@ def test_the_keys_place_is_told_and_the_key_is_not(shell: Shell, name: str) -> N
     """The environment comes before ``.env``."""
     (shell.folder / ".env").write_text("CHAMELAION_API_KEY=sk-of-the-file-4711\n")
 
-    by_file = shell("config", "demo.csv")
-    by_environment = shell("config", "demo.csv", **{name: "sk-of-the-shell-4711"})
+    by_file = shell.here("config", "demo.csv")
+    by_environment = shell.here("config", "demo.csv", **{name: "sk-of-the-shell-4711"})
 
     assert told_of(by_file)["key"][0] == f"from {shell.folder / '.env'} CHAMELAION_API_KEY"
     assert told_of(by_environment)["key"][0] == f"from environment {name}"
@@ -80,7 +80,7 @@ def test_the_keys_place_is_told_and_the_key_is_not(shell: Shell, name: str) -> N
 
 def test_the_sandbox_has_a_ledger_a_folder_and_a_pace_of_its_own(shell: Shell) -> None:
     """What ``run --sandbox`` would use; the key of the real account is no part of it."""
-    told = told_of(shell("config", "demo.csv", "--sandbox", CHAMELAION_API_KEY="k"))
+    told = told_of(shell.here("config", "demo.csv", "--sandbox", CHAMELAION_API_KEY="k"))
 
     assert told["ledger"] == (str(shell.folder / ".dubbatch" / "sandbox.db"), "")
     assert told["outputs"] == (str(shell.folder / "demo-dubs" / "sandbox"), "")
@@ -108,7 +108,7 @@ def test_the_delimiter_of_csv_reports_is_set_in_any_way(
     (shell.folder / "demo.yaml").write_text(text.replace("settings:\n", "settings:\n" + manifest), encoding="utf-8")
     (shell.folder / "dubbatch.toml").write_text(toml)
 
-    told = shell("config", "demo.yaml", *flags, **environment)
+    told = shell.here("config", "demo.yaml", *flags, **environment)
 
     value, place = told_of(told)["report.csv_delimiter"]
     assert (value, place.split()[0]) == (word, origin)
@@ -122,7 +122,7 @@ def test_a_table_of_report_that_makes_no_sense_is_told(shell: Shell, toml: str, 
     """As any other key is."""
     (shell.folder / "dubbatch.toml").write_text(toml)
 
-    told = shell("config", "demo.csv")
+    told = shell.here("config", "demo.csv")
 
     assert told.returncode == 2
     assert said in told.stderr

@@ -135,6 +135,10 @@ TROUBLES: dict[str, tuple[int, Trouble, str, bool]] = {
 }
 
 
+#: The first of each code is met by a process of its own.
+BY_A_PROCESS = {code: name for name, (code, *_) in reversed(TROUBLES.items())}
+
+
 @pytest.mark.parametrize("name", TROUBLES)
 def test_each_trouble_ends_a_run_with_its_code(open_service: Service, connected: Connected, name: str) -> None:
     """It says what to do, and the books say whether it cost anything."""
@@ -145,7 +149,8 @@ def test_each_trouble_ends_a_run_with_its_code(open_service: Service, connected:
     shell.write_jobs("a")
     trouble.spoil(shell.folder)
 
-    done = shell("run", "batch.csv", *trouble.options, **trouble.environment)
+    command = shell if BY_A_PROCESS[code] == name else shell.here
+    done = command("run", "batch.csv", *trouble.options, **trouble.environment)
 
     said = said_by(done)
     assert done.returncode == code, said
@@ -158,7 +163,7 @@ def test_the_ledger_of_another_service_is_2(open_service: Service, connected: Co
     first, second = open_service(), open_service()
     shell = connected(first)
     shell.write_jobs("a")
-    assert shell("run", "batch.csv").returncode == 0
+    assert shell.here("run", "batch.csv").returncode == 0
 
     elsewhere = shell("run", "batch.csv", CHAMELAION_BASE_URL=second.base_url)
 
@@ -174,7 +179,7 @@ def test_a_broken_sheet_is_3_and_its_good_rows_alone_are_1(open_service: Service
     shell.write_jobs("a", "b")
     (shell.folder / "media" / "b.wav").unlink()
 
-    stopped = shell("run", "batch.csv")
+    stopped = shell.here("run", "batch.csv")
     posts = len(service.books.posts)
     skipped = shell("run", "batch.csv", "--on-error", "skip")
 
@@ -249,9 +254,9 @@ def test_the_gravest_of_several_codes_is_told_until_it_is_mended(open_service: S
 
     short = shell("run", "batch.csv", "--concurrency", "1", "--max-time", "2")
     service.set_faults([])
-    whole = shell("run", "batch.csv")
-    asked = shell("redo", "batch.csv", "--failed")
-    mended = shell("run", "batch.csv")
+    whole = shell.here("run", "batch.csv")
+    asked = shell.here("redo", "batch.csv", "--failed")
+    mended = shell.here("run", "batch.csv")
 
     done = (short, whole, asked, mended)
     assert [one.returncode for one in done] == [7, 1, 0, 0], "\n".join(map(said_by, done))
@@ -267,8 +272,8 @@ def test_work_that_waits_for_the_next_night_is_9_then_0_and_0_it_stays(
     shell.write_jobs("a", "b")
     kept = {name: value for name, value in shell.environment.items() if not name.startswith("CHAMELAION_")}
 
-    part = shell("run", "batch.csv", "--limit", "1", "--quiet")
-    rest = shell("run", "batch.csv", "--quiet")
+    part = shell.here("run", "batch.csv", "--limit", "1", "--quiet")
+    rest = shell.here("run", "batch.csv", "--quiet")
     none = replace(shell, environment=kept)("run", "batch.csv", "--quiet")
 
     done = (part, rest, none)
@@ -296,7 +301,7 @@ def test_a_second_run_at_the_same_time_is_75_and_a_first_interrupt_130(
     assert process.returncode == 130
     assert "interrupted" in out
     service.advance(120)
-    assert shell("run", "batch.csv").returncode == 0
+    assert shell.here("run", "batch.csv").returncode == 0
     assert paid(service) == [1, 1]
 
 
@@ -338,7 +343,7 @@ def test_a_signal_amid_a_post_leaves_nothing_to_be_paid_twice(
     assert report["jobs"][0]["state"] in states
     service.change(seconds=0.1)
     service.advance(120)
-    after = shell("run", "batch.csv")
+    after = shell.here("run", "batch.csv")
     assert after.returncode == 0, said_by(after)
     assert paid(service) == [1, 1]
 
@@ -350,10 +355,10 @@ def test_what_only_looks_has_codes_of_its_own(open_service: Service, connected: 
     shell.write_jobs("a")
 
     def codes(*commands: str) -> list[int]:
-        return [shell(command, "batch.csv").returncode for command in commands]
+        return [shell.here(command, "batch.csv").returncode for command in commands]
 
     assert codes("plan") == [0]
-    assert shell("run", "batch.csv", "--max-time", "1").returncode == 9
+    assert shell.here("run", "batch.csv", "--max-time", "1").returncode == 9
     assert codes("status", "report", "collect") == [0, 0, 9]
     service.advance(120)
     assert codes("collect") == [0]
@@ -361,4 +366,5 @@ def test_what_only_looks_has_codes_of_its_own(open_service: Service, connected: 
     assert codes("plan") == [3]
     ruin(shell.folder / ".dubbatch" / "ledger.db")
     assert codes("status", "report") == [8, 8]
+    assert shell("status", "batch.csv").returncode == 8
     assert paid(service) == [1]

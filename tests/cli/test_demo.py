@@ -82,7 +82,7 @@ def test_a_second_run_sends_nothing(demo: Shell, books: Books, outputs: Path) ->
 def test_status_tells_where_it_stands_without_the_rows(demo: Shell, ran: CompletedProcess[str]) -> None:
     """From the ledger alone, and of each service apart: nothing was run against the real one."""
     after = demo("status", "demo.csv", "--sandbox")
-    before = demo("status", "demo.csv")
+    before = demo.here("status", "demo.csv")
 
     assert (after.returncode, before.returncode) == (0, 0)
     assert "6 jobs: 6 downloaded" in after.stdout
@@ -94,7 +94,7 @@ def test_report_writes_the_reports_again(demo: Shell, outputs: Path) -> None:
     before = (outputs / "report.json").read_text(encoding="utf-8")
     (outputs / "report.json").unlink()
 
-    told = demo("report", "demo.csv", "--sandbox", "--report", "elsewhere.csv")
+    told = demo.here("report", "demo.csv", "--sandbox", "--report", "elsewhere.csv")
 
     assert told.returncode == 0
     assert json.loads((outputs / "report.json").read_text(encoding="utf-8"))["jobs"] == json.loads(before)["jobs"]
@@ -106,7 +106,7 @@ def test_a_workbook_is_written_where_a_path_says_so(demo: Shell, outputs: Path, 
     """With the team's columns first, and links that lead to the outputs from where it lies."""
     path = demo.folder / f"by-{command}.xlsx"
 
-    told = demo(command, "demo.csv", "--sandbox", "--report", path.name)
+    told = demo.here(command, "demo.csv", "--sandbox", "--report", path.name)
 
     assert told.returncode == 0, told.stderr
     book = load_workbook(path)
@@ -127,7 +127,7 @@ def test_collect_fetches_a_deleted_output_again(demo: Shell, books: Books, outpu
     whole = (outputs / "harbor-ja.mp4").read_bytes()
     (outputs / "harbor-ja.mp4").unlink()
 
-    told = demo("collect", "demo.csv", "--sandbox")
+    told = demo.here("collect", "demo.csv", "--sandbox")
 
     assert told.returncode == 0
     assert (outputs / "harbor-ja.mp4").read_bytes() == whole

@@ -36,8 +36,8 @@ def test_what_is_written_loads_and_has_every_pair(
     """In every format, in the folder and beside it."""
     for path in (*spring.rglob("*.mp4"), *spring.rglob("*.wav"), *spring.rglob("*.mp3")):
         make_media(path)
-    done = shell("init", "spring", *(["--output", output] if output else []))
-    told = shell("plan", output or "spring/manifest.yaml", "--format", "json")
+    done = shell.here("init", "spring", *(["--output", output] if output else []))
+    told = shell.here("plan", output or "spring/manifest.yaml", "--format", "json")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "2 videos with 3 dubs: 1 de, 1 ja, 1 pt-BR." in done.stdout
@@ -49,7 +49,7 @@ def test_what_is_written_loads_and_has_every_pair(
 
 def test_what_has_no_partner_is_listed_with_the_reason(shell: Shell, spring: Path) -> None:
     """On both sides; and what is refused, with the line that converts it from where the person is."""
-    told = shell("init", "spring").stdout
+    told = shell.here("init", "spring").stdout
 
     assert "video/trailer.mp4: no audio track is called like it" in told
     assert "dubs/ep9.de.wav: no video is called ep9" in told
@@ -62,7 +62,7 @@ def test_a_second_track_of_a_language_is_listed_apart(shell: Shell) -> None:
     """It has a video, which has another track in that language."""
     fill(shell.folder / "two", "ep1.mp4", "ep1.de.wav", "de/ep1.wav")
 
-    told = shell("init", "two").stdout
+    told = shell.here("init", "two").stdout
 
     assert "1 video with 1 dub: 1 de." in told
     assert "Tracks in a language that their video has already:\n  de/ep1.wav: ep1.mp4 has a track in de already" in told
@@ -75,7 +75,7 @@ def test_a_manifest_that_is_there_is_never_overwritten(shell: Shell, spring: Pat
     before = shell.listing()
     (spring / "link.csv").symlink_to("nowhere.csv")
 
-    for told in (shell("init", "spring"), shell("init", "spring", "--output", "spring/link.csv")):
+    for told in (shell.here("init", "spring"), shell.here("init", "spring", "--output", "spring/link.csv")):
         assert told.returncode == 2
         assert "exists already, and is not overwritten" in told.stderr
         assert "--output" in told.stderr
@@ -96,7 +96,7 @@ def test_a_mistake_in_the_command_ends_with_2(shell: Shell, spring: Path, argume
     """Nothing is written."""
     before = shell.listing()
 
-    told = shell("init", *arguments)
+    told = shell.here("init", *arguments)
 
     assert told.returncode == 2
     assert words in told.stderr
@@ -108,7 +108,7 @@ def test_a_folder_without_pairs_ends_with_3(shell: Shell) -> None:
     fill(shell.folder / "lonely", "one.mp4", "two.wav")
     before = shell.listing()
 
-    told = shell("init", "lonely")
+    told = shell.here("init", "lonely")
 
     assert told.returncode == 3
     assert "ep1.mp4 with ep1.ja.wav" in told.stdout
@@ -124,7 +124,7 @@ def test_hostile_names_are_told_and_left_out(shell: Shell, make_media: Callable[
         make_media(folder / name)
 
     done = shell("init", "hostile", "--output", "hostile/m.csv")
-    told = shell("plan", "hostile/m.csv", "--format", "json")
+    told = shell.here("plan", "hostile/m.csv", "--format", "json")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout

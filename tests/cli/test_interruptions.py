@@ -73,7 +73,7 @@ def goes_on(shell: Shell, service: Sandbox, jobs: int) -> None:
     service.set_faults([])
     service.change(seconds=0.1)
     service.advance(120)
-    after = shell("run", "batch.csv")
+    after = shell.here("run", "batch.csv")
     assert after.returncode == 0, after.stderr
     assert sorted(service.books.bills().values()) == [1] * jobs
     outputs = sorted((shell.folder / "batch-dubs").glob("*.mp4"))
@@ -300,7 +300,7 @@ def test_a_run_killed_in_the_middle_goes_on_and_every_job_is_billed_once(shell: 
     outputs = shell.folder / "batch-dubs" / "sandbox"
     before = list(outputs.glob("*.mp4"))
 
-    again = shell("run", "batch.csv", "--sandbox", DUBBATCH_SETTLE="1")
+    again = shell.here("run", "batch.csv", "--sandbox", DUBBATCH_SETTLE="1")
 
     assert len(before) < 4
     assert again.returncode == 0, again.stderr

@@ -42,20 +42,28 @@ class Keyring(KeyringBackend):
 
 
 @pytest.fixture
-def desk(tmp_path: Path, open_shell: OpenShell) -> Shell:
-    """A shell without a key, on a system with a keyring."""
-    return open_shell(
+def desk(tmp_path: Path, open_shell: OpenShell) -> Iterator[Shell]:
+    """A shell without a key, on a system with a keyring; the library in this process has chosen it, too."""
+    before = keyring.get_keyring()
+    keyring.set_keyring(keyring.core.load_keyring(IN_A_FILE))
+    yield open_shell(
         tmp_path / "desk",
         PYTHON_KEYRING_BACKEND=IN_A_FILE,
         XDG_DATA_HOME=str(tmp_path / "data"),
         DUBBATCH_POLL_INTERVAL="0.1",
         DUBBATCH_SETTLE="1",
     )
+    keyring.set_keyring(before)
 
 
 def log_in(shell: Shell, service: Sandbox, key: str = KEY) -> subprocess.CompletedProcess[str]:
     """As a script does."""
     return shell.piped(f"{key}\n".encode(), "login", "--base-url", service.base_url)
+
+
+def log_in_here(shell: Shell, service: Sandbox, key: str = KEY) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which asks the keyring that the library has chosen for it."""
+    return shell.here("login", "--base-url", service.base_url, data=f"{key}\n".encode())
 
 
 def test_a_stored_key_is_used_by_account_and_run_and_is_gone_when_it_is_forgotten(
@@ -67,11 +75,11 @@ def test_a_stored_key_is_used_by_account_and_run_and_is_gone_when_it_is_forgotte
     to = ("--base-url", service.base_url)
 
     stored = log_in(desk, service)
-    shown = desk("account", *to)
+    shown = desk.here("account", *to)
     ran = desk("run", "batch.csv", *to)
-    forgotten = desk("login", "--forget", *to)
-    again = desk("login", "--forget", *to)
-    without = desk("account", *to)
+    forgotten = desk.here("login", "--forget", *to)
+    again = desk.here("login", "--forget", *to)
+    without = desk.here("account", *to)
 
     assert (stored.returncode, stored.stderr) == (0, "")
     assert "valid, of Maria's studio" in stored.stdout
@@ -86,32 +94,32 @@ def test_a_stored_key_is_used_by_account_and_run_and_is_gone_when_it_is_forgotte
 def test_a_stored_key_is_not_sent_to_another_service(desk: Shell, open_service: Service) -> None:
     """Each service has the key that was stored for it, and the other one never hears of it."""
     ours, theirs = open_service(key=KEY), open_service(key="sk-of-another-1")
-    log_in(desk, ours)
+    log_in_here(desk, ours)
 
-    told = desk("account", "--base-url", theirs.base_url)
-    planned = desk("plan", "demo.csv", "--base-url", theirs.base_url)
+    told = desk.here("account", "--base-url", theirs.base_url)
+    planned = desk.here("plan", "demo.csv", "--base-url", theirs.base_url)
 
     assert told.returncode == 4
     assert "no key for the service" in told.stderr
     assert planned.returncode == 0
     assert [theirs.books.count(kind) for kind in ("me", "list", "get")] == [0, 0, 0]
 
-    assert log_in(desk, theirs, "sk-of-another-1").returncode == 0
-    assert desk("account", "--base-url", ours.base_url).returncode == 0
-    assert desk("account", "--base-url", f"{theirs.base_url}/").returncode == 0
+    assert log_in_here(desk, theirs, "sk-of-another-1").returncode == 0
+    assert desk.here("account", "--base-url", ours.base_url).returncode == 0
+    assert desk.here("account", "--base-url", f"{theirs.base_url}/").returncode == 0
 
 
 def test_a_key_that_the_service_refuses_is_not_stored(desk: Shell, open_service: Service) -> None:
     """Exit 4; the one that was there before stays."""
     service = open_service(key=KEY)
-    log_in(desk, service)
+    log_in_here(desk, service)
 
-    refused = log_in(desk, service, "sk-wrong-4711")
+    refused = log_in_here(desk, service, "sk-wrong-4711")
 
     assert refused.returncode == 4
     assert "nothing was stored" in refused.stderr
     assert "wrong" not in refused.stdout + refused.stderr
-    assert desk("account", "--base-url", service.base_url).returncode == 0
+    assert desk.here("account", "--base-url", service.base_url).returncode == 0
 
 
 @pytest.mark.parametrize("rule", [{"action": "drop"}, {"action": "answer", "status": 503}, {"action": "html"}])
@@ -122,11 +130,11 @@ def test_a_key_that_can_not_be_checked_is_not_stored(
     service = open_service(key=KEY)
     service.set_faults([{"on": "me", **rule}])
 
-    told = log_in(desk, service)
+    told = log_in_here(desk, service)
 
     assert told.returncode == 6
     assert "could not be checked, so nothing was stored" in told.stderr
-    assert desk("account", "--base-url", service.base_url).returncode == 4
+    assert desk.here("account", "--base-url", service.base_url).returncode == 4
 
 
 @pytest.mark.parametrize(
@@ -137,7 +145,7 @@ def test_what_is_no_key_is_not_sent(desk: Shell, open_service: Service, typed: b
     """Exit 2, with a sentence."""
     service = open_service(key=KEY)
 
-    told = desk.piped(typed, "login", "--base-url", service.base_url)
+    told = desk.here("login", "--base-url", service.base_url, data=typed)
 
     assert told.returncode == 2
     assert words in told.stderr
@@ -158,8 +166,8 @@ def test_a_key_in_the_environment_comes_first_and_that_is_said(desk: Shell, open
     service = open_service(key=KEY)
     desk.environment = {**desk.environment, "CHAMELAION_API_KEY": "sk-of-the-shell"}
 
-    stored = log_in(desk, service)
-    told = desk("account", "--base-url", service.base_url)
+    stored = log_in_here(desk, service)
+    told = desk.here("account", "--base-url", service.base_url)
 
     assert stored.returncode == 0
     assert "environment CHAMELAION_API_KEY is used all the same" in stored.stdout
@@ -190,7 +198,7 @@ def test_on_a_terminal_the_key_is_asked_for_and_not_shown(desk: Shell, open_serv
     assert child.exitstatus == 0
     assert "The key is valid, of Sandbox." in child.before
     assert KEY not in child.before
-    assert desk("account", "--base-url", service.base_url).returncode == 0
+    assert desk.here("account", "--base-url", service.base_url).returncode == 0
 
 
 def test_on_a_system_without_a_keyring_it_says_which_variable_to_set(

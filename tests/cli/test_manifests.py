@@ -6,13 +6,12 @@ import json
 import sqlite3
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import openpyxl
 import pytest
 
-if TYPE_CHECKING:
-    from tests.cli.conftest import Shell
+from tests.cli.conftest import PACE, Shell
 
 SHEET = "Film;Spur;language\nmedia/harbor.mp4;media/harbor.de.wav;de\n"
 
@@ -30,13 +29,14 @@ def ids(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
 @pytest.fixture
 def workbook(shell: Shell) -> Path:
     """Two sheets of one row each; the second has a hidden row, too."""
+    shell.write_jobs("voice", "other")
     book = openpyxl.Workbook()
     for number, title in enumerate(("Season 1", "Season 2"), 1):
         sheet = book.create_sheet(title)
         sheet.append(["id", "video", "audio"])
-        sheet.append([f"s{number}", "media/harbor.mp4", "media/harbor.de.wav"])
+        sheet.append([f"s{number}", "media/tiny.mp4", "media/voice.wav"])
         if number == 2:
-            sheet.append(["hidden", "media/harbor.mp4", "media/harbor.fr.mp3"])
+            sheet.append(["hidden", "media/tiny.mp4", "media/other.wav"])
             sheet.row_dimensions[3].hidden = True
     del book["Sheet"]
     path = shell.folder / "seasons.xlsx"
@@ -56,7 +56,7 @@ def workbook(shell: Shell) -> Path:
 )
 def test_a_manifest_may_come_on_standard_input(shell: Shell, data: bytes) -> None:
     """Of any kind; its paths are relative to the working directory."""
-    named = shell.piped(data, "plan", "-", "--batch", "piped", "--format", "json")
+    named = shell.here("plan", "-", "--batch", "piped", "--format", "json", data=data)
 
     assert (named.returncode, ids(named), plan(named)["batch"]) == (0, {"x": "new"}, "piped")
 
@@ -66,7 +66,7 @@ def test_a_manifest_may_come_on_standard_input(shell: Shell, data: bytes) -> Non
 )
 def test_a_manifest_on_standard_input_needs_a_name_and_rows(shell: Shell, data: bytes, code: int, words: str) -> None:
     """A name, because its ledger's record is found by that."""
-    done = shell.piped(data, "plan", "-")
+    done = shell.here("plan", "-", data=data)
 
     assert done.returncode == code
     assert words in done.stderr
@@ -74,15 +74,16 @@ def test_a_manifest_on_standard_input_needs_a_name_and_rows(shell: Shell, data: 
 
 def test_a_workbook_may_be_piped(shell: Shell, workbook: Path) -> None:
     """It is told by its first bytes."""
-    assert ids(shell.piped(workbook.read_bytes(), "plan", "-", "--batch", "b", "--format", "json")) == {"s1": "new"}
+    assert ids(shell.here("plan", "-", "--batch", "b", "--format", "json", data=workbook.read_bytes())) == {"s1": "new"}
 
 
 def test_a_piped_batch_is_found_again_by_its_name(shell: Shell) -> None:
     """``status`` reads no input: it asks the ledger in the working directory."""
-    data = b"id,video,audio\nx,media/harbor.mp4,media/harbor.de.wav\n"
+    shell.write_jobs("x")
+    data = (shell.folder / "batch.csv").read_bytes()
 
     ran = shell.piped(data, "run", "-", "--batch", "piped", "--sandbox", "--no-progress")
-    status = shell("status", "-", "--batch", "piped", "--sandbox")
+    status = shell.here("status", "-", "--batch", "piped", "--sandbox")
 
     assert ran.returncode == 0, ran.stderr
     assert (shell.folder / "piped-dubs" / "sandbox" / "x.mp4").exists()
@@ -91,9 +92,9 @@ def test_a_piped_batch_is_found_again_by_its_name(shell: Shell) -> None:
 
 def test_a_sheet_is_chosen_by_its_name(shell: Shell, workbook: Path) -> None:
     """It is a batch of its own, with a folder of its own; what is hidden in it is skipped, with a note."""
-    done = shell("plan", "seasons.xlsx#Season 2", "--format", "json")
-    all_rows = shell("plan", "seasons.xlsx#season 2", "--include-hidden", "--format", "json")
-    first = shell("plan", "seasons.xlsx", "--format", "json")
+    done = shell.here("plan", "seasons.xlsx#Season 2", "--format", "json")
+    all_rows = shell.here("plan", "seasons.xlsx#season 2", "--include-hidden", "--format", "json")
+    first = shell.here("plan", "seasons.xlsx", "--format", "json")
 
     assert (plan(done)["batch"], ids(done)) == ("seasons-Season 2", {"s2": "new", "hidden": "skipped"})
     [note] = plan(done)["problems"]
@@ -105,8 +106,8 @@ def test_a_sheet_is_chosen_by_its_name(shell: Shell, workbook: Path) -> None:
 
 def test_a_sheet_that_is_not_there_is_told_with_those_that_are(shell: Shell, workbook: Path) -> None:
     """A near miss is suggested; as JSON, too, it is a problem with its file."""
-    done = shell("plan", "seasons.xlsx#Saison 2")
-    as_json = shell("plan", "seasons.xlsx#Saison 2", "--format", "json")
+    done = shell.here("plan", "seasons.xlsx#Saison 2")
+    as_json = shell.here("plan", "seasons.xlsx#Saison 2", "--format", "json")
 
     assert (done.returncode, as_json.returncode) == (3, 3)
     assert "Season 2" in done.stderr
@@ -117,7 +118,7 @@ def test_a_sheet_that_is_not_there_is_told_with_those_that_are(shell: Shell, wor
 
 def test_a_file_with_a_hash_in_its_name_is_told_by_that_name(shell: Shell) -> None:
     """It names a sheet only after a workbook's suffix."""
-    [problem] = plan(shell("plan", "take#2.csv", "--format", "json"))["problems"]
+    [problem] = plan(shell.here("plan", "take#2.csv", "--format", "json"))["problems"]
 
     assert (problem["file"], problem["sheet"]) == ("take#2.csv", "")
 
@@ -125,11 +126,11 @@ def test_a_file_with_a_hash_in_its_name_is_told_by_that_name(shell: Shell) -> No
 def test_the_sheets_of_one_workbook_are_batches_apart(shell: Shell, workbook: Path) -> None:
     """Each has its own outputs and reports, and ``status`` tells them apart."""
     for sheet in ("Season 1", "Season 2"):
-        assert shell("run", f"seasons.xlsx#{sheet}", "--sandbox").returncode == 0
+        assert shell.here("run", f"seasons.xlsx#{sheet}", "--sandbox", **PACE).returncode == 0
 
     assert (shell.folder / "seasons-Season 1-dubs" / "sandbox" / "s1.mp4").exists()
     assert (shell.folder / "seasons-Season 2-dubs" / "sandbox" / "report.csv").exists()
-    assert "1 downloaded, 1 skipped" in shell("status", "seasons.xlsx#Season 2", "--sandbox").stdout
+    assert "1 downloaded, 1 skipped" in shell.here("status", "seasons.xlsx#Season 2", "--sandbox").stdout
     with sqlite3.connect(shell.folder / ".dubbatch" / "sandbox.db") as books:
         assert books.execute("select count(*) from sends").fetchone() == (1,)
 
@@ -143,14 +144,14 @@ def test_the_teams_headers_are_mapped(shell: Shell, way: str) -> None:
         (shell.folder / "dubbatch.toml").write_text('concurrency = 2\n[columns]\nFilm = "video"\nSpur = "audio"\n')
 
     (shell.folder / "other.csv").write_text("video,audio\nmedia/harbor.mp4,media/harbor.de.wav\n")
-    unmapped = shell("plan", "team.csv", "--format", "json") if way == "flag" else None
-    done = shell("plan", "team.csv", "--format", "json", *flags)
+    unmapped = shell.here("plan", "team.csv", "--format", "json") if way == "flag" else None
+    done = shell.here("plan", "team.csv", "--format", "json", *flags)
 
     assert (done.returncode, ids(done)) == (0, {"harbor-de": "new"})
     assert unmapped is None or unmapped.returncode == 3
     if way == "file":
         # What is said for all tables of a folder need not be in each.
-        assert plan(shell("plan", "other.csv", "--format", "json"))["problems"] == []
+        assert plan(shell.here("plan", "other.csv", "--format", "json"))["problems"] == []
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_a_mapping_to_no_column_is_a_mistake_of_the_call(shell: Shell, flag: str
     (shell.folder / "team.csv").write_text(SHEET)
     (shell.folder / "dubbatch.toml").write_text(toml)
 
-    done = shell("plan", "team.csv", *(["--map", flag] if flag else []))
+    done = shell.here("plan", "team.csv", *(["--map", flag] if flag else []))
 
     assert done.returncode == 2
     assert "column" in done.stderr
@@ -175,8 +176,8 @@ def test_what_many_rows_have_in_common_is_told_once(shell: Shell) -> None:
     rows += ["last,media/harbor.mp4,media/harbor.de.wav", "odd,media/gone.mp4,media/harbor.de.wav"]
     (shell.folder / "many.csv").write_text("\n".join(["id,video,audio", *rows]))
 
-    text = shell("plan", "many.csv").stderr
-    as_json = plan(shell("plan", "many.csv", "--format", "json"))
+    text = shell.here("plan", "many.csv").stderr
+    as_json = plan(shell.here("plan", "many.csv", "--format", "json"))
 
     assert "many.csv, 100 times, column audio: the audio file … does not exist" in text
     assert "rows:   2-101" in text
@@ -202,12 +203,12 @@ def test_jobs_are_selected_by_id_or_by_any_column(shell: Shell, only: list[str],
         "b,media/harbor.mp4,media/harbor.fr.mp3,South,3\nc,media/harbor.mp4,media/harbor.ja.wav,North,\n"
     )
 
-    assert set(ids(shell("plan", "some.csv", "--format", "json", *only))) == expected
+    assert set(ids(shell.here("plan", "some.csv", "--format", "json", *only))) == expected
 
 
 def test_a_google_sheet_is_no_file(shell: Shell) -> None:
     """Its CSV export is."""
-    done = shell("plan", "https://docs.google.com/spreadsheets/d/1AbC/edit#gid=5")
+    done = shell.here("plan", "https://docs.google.com/spreadsheets/d/1AbC/edit#gid=5")
 
     assert done.returncode == 3
     assert "/spreadsheets/d/1AbC/export with the query format=csv&gid=5" in done.stderr
@@ -221,8 +222,8 @@ def test_a_setting_that_can_not_be_read_stops_every_row(shell: Shell, setting: s
         "jobs:\n- {id: x, video: media/harbor.mp4, audio: media/harbor.de.wav}\n"
     )
 
-    planned = shell("plan", "set.yaml", "--format", "json")
-    ran = shell("run", "set.yaml", "--sandbox")
+    planned = shell.here("plan", "set.yaml", "--format", "json")
+    ran = shell.here("run", "set.yaml", "--sandbox")
 
     assert (planned.returncode, ran.returncode, ids(planned)) == (3, 3, {"x": "blocked"})
     assert [problem["row"] for problem in plan(planned)["problems"]] == [4]
@@ -238,7 +239,7 @@ def test_the_good_rows_run_and_every_bad_one_is_reported(shell: Shell) -> None:
         "empty,media/harbor.mp4,\nbucket,s3://b/x.mp4,media/harbor.de.wav\n"
     )
 
-    done = shell("run", "mixed.csv", "--sandbox", "--on-error", "skip")
+    done = shell("run", "mixed.csv", "--sandbox", "--on-error", "skip", **PACE)
 
     report = json.loads((shell.folder / "mixed-dubs" / "sandbox" / "report.json").read_text())
     assert done.returncode == 1

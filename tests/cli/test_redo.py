@@ -34,7 +34,7 @@ def done(open_service: Service, connected: Connected) -> tuple[Shell, Sandbox]:
     service = open_service()
     shell = connected(service)
     shell.write_jobs("a", "b", "c")
-    ran = shell("run", "batch.csv")
+    ran = shell.here("run", "batch.csv")
     assert ran.returncode == 0, ran.stderr
     return shell, service
 
@@ -50,9 +50,9 @@ def test_the_rows_that_a_reviewer_has_marked_are_bought_again_once(done: tuple[S
     first = (shell.folder / "batch-dubs" / "a.mp4").read_bytes()
 
     asked = shell("redo", "batch.csv", "--from", "review.csv", DUBBATCH_PRICE_PER_MINUTE="6 EUR")
-    again = shell("redo", "batch.csv", "--from", "review.csv", "--id", "a")
+    again = shell.here("redo", "batch.csv", "--from", "review.csv", "--id", "a")
     bought = shell("run", "batch.csv")
-    idle = shell("run", "batch.csv")
+    idle = shell.here("run", "batch.csv")
 
     assert (asked.returncode, again.returncode, bought.returncode, idle.returncode) == (0, 0, 0, 0), asked.stderr
     assert "  a  downloaded  0.02 min" in asked.stdout
@@ -76,9 +76,9 @@ def test_a_sheet_of_a_workbook_and_a_list_of_ids_are_tables_too(done: tuple[Shel
     book.save(shell.folder / "review.xlsx")
     write_table(shell.folder / "ids.txt", ["id"], ["c"], encoding="utf-16")
 
-    marked = shell("redo", "batch.csv", "--from", "review.xlsx#review")
-    listed = shell("redo", "batch.csv", "--from", "ids.txt", "--id", "c", "--failed")
-    bought = shell("run", "batch.csv")
+    marked = shell.here("redo", "batch.csv", "--from", "review.xlsx#review")
+    listed = shell.here("redo", "batch.csv", "--from", "ids.txt", "--id", "c", "--failed")
+    bought = shell.here("run", "batch.csv")
 
     assert (marked.returncode, listed.returncode, bought.returncode) == (0, 0, 0), marked.stderr + listed.stderr
     assert "1 job, 0.02 media minutes will be billed again." in marked.stdout
@@ -91,7 +91,7 @@ def test_the_hint_is_the_command_that_buys_it(done: tuple[Shell, Sandbox]) -> No
     shell, _ = done
     (shell.folder / "batch.csv").rename(shell.folder / "my batch.csv")
 
-    told = shell("redo", "my batch.csv", "--batch", "batch", "--id", "a")
+    told = shell.here("redo", "my batch.csv", "--batch", "batch", "--id", "a")
 
     assert told.returncode == 0, told.stderr
     assert "`dubbatch run 'my batch.csv' --batch batch` buys it again" in told.stdout
@@ -116,7 +116,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory, open_shell: Callable[..., 
     """A batch in the sandbox; nothing that is done to it here may change it."""
     shell = open_shell(tmp_path_factory.mktemp("settled") / "project")
     shell.write_jobs("a", "b")
-    ran = shell("run", "batch.csv", "--sandbox")
+    ran = shell.here("run", "batch.csv", "--sandbox")
     assert ran.returncode == 0, ran.stderr
     return shell
 
@@ -127,7 +127,7 @@ def test_a_table_that_leaves_a_doubt_records_nothing(settled: Shell, case: str) 
     lines, words = BAD_TABLES[case]
     (settled.folder / "review.csv").write_text("\n".join(lines))
 
-    told = settled("redo", "batch.csv", "--sandbox", "--from", "review.csv")
+    told = settled.here("redo", "batch.csv", "--sandbox", "--from", "review.csv")
 
     assert told.returncode == 2
     assert [word for word in words if word not in told.stderr] == []
@@ -142,7 +142,7 @@ def test_a_table_that_leaves_a_doubt_records_nothing(settled: Shell, case: str) 
 )
 def test_what_is_no_table_is_told(settled: Shell, table: str, words: str) -> None:
     """Exit code 2: the command names it, it is no manifest."""
-    told = settled("redo", "batch.csv", "--sandbox", "--from", table)
+    told = settled.here("redo", "batch.csv", "--sandbox", "--from", table)
 
     assert told.returncode == 2
     assert words in told.stderr
@@ -157,7 +157,7 @@ def told_of(shell: Shell) -> Callable[..., subprocess.CompletedProcess[str]]:
         with Ledger(shell.folder / ".dubbatch" / "ledger.db") as ledger:
             tell(Story(ledger, shell.folder / "spring-dubs"))
         write_table(shell.folder / "review.csv", ["id"], ["a"])
-        return shell("redo", "demo.csv", "--batch", "spring", *words)
+        return shell.here("redo", "demo.csv", "--batch", "spring", *words)
 
     return ask
 

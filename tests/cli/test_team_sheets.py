@@ -53,10 +53,13 @@ def _by_name(results: dict[int, dict[int, Value]], header: int) -> list[dict[Val
     ]
 
 
-def test_the_demos_workbook_says_after_a_run_what_became_of_each_dub(shell: Shell) -> None:
+def test_the_demos_workbook_says_after_a_run_what_became_of_each_dub(
+    open_service: Callable[..., Sandbox], connected: Callable[[Sandbox], Shell]
+) -> None:
+    shell = connected(open_service())
     path = shell.folder / "demo.xlsx"
     before = path.read_bytes()
-    done = shell("run", "demo.xlsx", "--sandbox", "--write-back")
+    done = shell("run", "demo.xlsx", "--write-back")
     assert done.returncode == 0, done.stderr
     results = _results(path.read_bytes(), "Dubs", 3)
     rows = _by_name(results, 3)
@@ -78,7 +81,7 @@ def test_every_kind_of_workbook_has_its_results_and_all_else(
     path.write_bytes(book.data)
     for file in _media(book):
         make_media(shell.folder / file)
-    done = shell("run", path.name, "--write-back")
+    done = shell.here("run", path.name, "--write-back")
     assert done.returncode == 0, done.stdout + done.stderr
     results = _results(path.read_bytes(), book.sheet, book.header)
     rows = _by_name(results, book.header)

@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ if sys.platform == "win32":
 Connected = Callable[[Sandbox], Shell]
 Service = Callable[..., Sandbox]
 _COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
+#: Before what clears a line: a panel that came together with its end is to be seen before that.
+_CLEARING = re.compile(r"(?=\x1b\[2K)")
 #: A bar of rich, whatever is done of it.
 _BAR = "━"
 
@@ -38,6 +41,8 @@ class Window:
     #: Every byte that came.
     text: str = ""
     screen: Any = field(init=False)
+    #: What came and is not on the screen yet.
+    _pieces: deque[str] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self.screen = pyte.HistoryScreen(self.columns, self.rows, history=1_000)
@@ -51,19 +56,21 @@ class Window:
         """Look until it is there; the lines then. Fails with the screen when patience or the command is over."""
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until and not is_there(self.lines()):
-            if not self._read():
+            if not self._draw() and not self._read():
                 break
         assert is_there(self.lines()), "\n".join(self.lines())
         return self.lines()
 
     def end(self) -> int:
         """Wait for the end; the exit code."""
-        while self._read():
+        while self._draw() or self._read():
             pass
         self.child.close()
         return int(self.child.exitstatus)
 
     def resize(self, columns: int) -> None:
+        while self._draw():
+            pass
         self.child.setwinsize(self.rows, columns)
         self.screen.resize(self.rows, columns)
 
@@ -75,8 +82,15 @@ class Window:
         except pexpect.EOF:
             return False
         self.text += text
-        self._stream.feed(text)
+        self._pieces += _CLEARING.split(text)
         return True
+
+    def _draw(self) -> bool:
+        """The next piece, if there is one."""
+        if self._pieces:
+            self._stream.feed(self._pieces.popleft())
+            return True
+        return False
 
 
 @contextmanager

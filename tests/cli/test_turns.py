@@ -10,6 +10,7 @@ import pytest
 
 from dubbatch.sandbox.server import Sandbox
 from tests.cli.conftest import PATIENCE_S, Shell
+from tests.waiting import wait_for
 
 Connected = Callable[[Sandbox], Shell]
 Service = Callable[..., Sandbox]
@@ -20,14 +21,18 @@ def service(open_service: Service) -> Sandbox:
     return open_service()
 
 
-@pytest.fixture
-def two(service: Sandbox, connected: Connected) -> Shell:
-    """A shell with ``first.csv`` and ``second.csv``, a job each."""
-    shell = connected(service)
+def write_two(shell: Shell) -> Shell:
+    """``first.csv`` and ``second.csv``, a job each."""
     for name in ("first", "second"):
         shell.write_jobs(f"{name}-ep01")
         shutil.move(shell.folder / "batch.csv", shell.folder / f"{name}.csv")
     return shell
+
+
+@pytest.fixture
+def two(service: Sandbox, connected: Connected) -> Shell:
+    """A shell with ``first.csv`` and ``second.csv``."""
+    return write_two(connected(service))
 
 
 def test_each_is_run_to_its_end_in_turn(two: Shell) -> None:
@@ -43,7 +48,7 @@ def test_each_is_run_to_its_end_in_turn(two: Shell) -> None:
 
 def test_one_that_is_bad_stops_no_other(two: Shell) -> None:
     """The code of the bad one is told, although the last one went well."""
-    done = two("run", "broken.csv", "second.csv")
+    done = two.here("run", "broken.csv", "second.csv")
 
     assert done.returncode == 3
     assert "Batch second: 1 job: 1 downloaded" in done.stdout
@@ -52,7 +57,7 @@ def test_one_that_is_bad_stops_no_other(two: Shell) -> None:
 def test_the_first_code_in_the_contracts_order_wins(two: Shell, service: Sandbox) -> None:
     """3 (problems) is before 9 (work remains), wherever it stands in the line."""
     two.write_jobs("ep01", "ep02")
-    done = two("run", "batch.csv", "broken.csv", "--limit", "1")
+    done = two.here("run", "batch.csv", "broken.csv", "--limit", "1")
 
     assert done.returncode == 3
     assert len(service.books.posts) == 1
@@ -60,7 +65,7 @@ def test_the_first_code_in_the_contracts_order_wins(two: Shell, service: Sandbox
 
 def test_a_slip_in_the_last_is_told_before_the_first_begins(two: Shell, service: Sandbox) -> None:
     """Nothing is paid for by a command that was not meant so."""
-    done = two("run", "first.csv", "misspelt.csv")
+    done = two.here("run", "first.csv", "misspelt.csv")
 
     assert done.returncode == 3
     assert "misspelt.csv" in done.stderr
@@ -80,7 +85,7 @@ def test_what_one_would_overwrite_of_the_other_is_told(
     two: Shell, service: Sandbox, arguments: tuple[str, ...], said: str
 ) -> None:
     """Before anything is sent."""
-    done = two("run", *arguments)
+    done = two.here("run", *arguments)
 
     assert done.returncode == 2
     assert said in done.stderr
@@ -89,22 +94,18 @@ def test_what_one_would_overwrite_of_the_other_is_told(
 
 def test_status_report_and_collect_take_several_too(two: Shell) -> None:
     """What was run together is looked at together."""
-    two("run", "first.csv", "second.csv")
+    two.here("run", "first.csv", "second.csv")
     for command in ("status", "report", "collect", "plan"):
-        done = two(command, "first.csv", "second.csv")
+        done = two.here(command, "first.csv", "second.csv")
         assert (done.returncode, "first" in done.stdout, "second" in done.stdout) == (0, True, True)
 
 
-def test_an_interruption_ends_all(service: Sandbox, open_service: Service, connected: Connected) -> None:
+def test_an_interruption_ends_all(open_service: Service, connected: Connected) -> None:
     """The next ones are not begun, and that is said."""
-    shell = connected(open_service(seconds=20))
-    for name in ("first", "second"):
-        shell.write_jobs(f"{name}-ep01")
-        shutil.move(shell.folder / "batch.csv", shell.folder / f"{name}.csv")
-    with shell.start("run", "first.csv", "second.csv", "--log-file", "log") as process:
-        log = shell.folder / "log"
-        while not (log.exists() and "queued" in log.read_text()):
-            assert process.poll() is None
+    service = open_service(seconds=20)
+    shell = write_two(connected(service))
+    with shell.start("run", "first.csv", "second.csv") as process:
+        wait_for(lambda: len(service.books.requests) == 1, process)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE_S)
 
@@ -116,11 +117,8 @@ def test_an_interruption_ends_all(service: Sandbox, open_service: Service, conne
 def test_max_time_bounds_the_command_and_not_each(open_service: Service, connected: Connected) -> None:
     """Cron's night is as long as it is, however many sheets there are: the second gets nothing of what is over."""
     service = open_service(seconds=20)
-    shell = connected(service)
-    for name in ("first", "second"):
-        shell.write_jobs(f"{name}-ep01")
-        shutil.move(shell.folder / "batch.csv", shell.folder / f"{name}.csv")
-    done = shell("run", "first.csv", "second.csv", "--max-time", "2")
+    shell = write_two(connected(service))
+    done = shell.here("run", "first.csv", "second.csv", "--max-time", "2")
 
     assert done.returncode == 9
     assert done.stdout.count("stopped: the time that --max-time allows is over") == 2

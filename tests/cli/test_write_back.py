@@ -17,6 +17,7 @@ import openpyxl
 import pytest
 
 from dubbatch.sandbox.server import Sandbox
+from tests.waiting import wait_for
 from tests.writeback.workbooks import books
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def leftovers(folder: Path) -> list[str]:
 @pytest.mark.parametrize("command", ["plan", "run", "collect", "report"])
 def test_a_tree_is_no_sheet(shell: Shell, command: str) -> None:
     (shell.folder / "jobs.yaml").write_text(_TREE)
-    done = shell(command, "jobs.yaml", "--write-back")
+    done = shell.here(command, "jobs.yaml", "--write-back")
     assert done.returncode == 2
     assert "--write-back writes into the team's sheet, and a .yaml file is none" in done.stderr
     assert "the reports say the same" in done.stderr
@@ -111,10 +112,10 @@ def test_who_asked_for_it_is_named(shell: Shell, name: str, where: str, said: st
     if where == "toml":
         (shell.folder / "dubbatch.toml").write_text("write_back = true\n")
     if name == "-":
-        done = shell.piped(data.encode(), "run", "-", "--batch", "x", "--write-back")
+        done = shell.here("run", "-", "--batch", "x", "--write-back", data=data.encode())
     else:
         (shell.folder / name).write_text(data)
-        done = shell("run", name, **({"DUBBATCH_WRITE_BACK": "1"} if where == "environment" else {}))
+        done = shell.here("run", name, **({"DUBBATCH_WRITE_BACK": "1"} if where == "environment" else {}))
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
     assert "none" in done.stderr
 
@@ -129,7 +130,7 @@ def test_without_the_flag_nothing_of_theirs_is_touched_and_with_it_a_finished_ru
     before = path.read_bytes()
     plain = shell.listing()["batch.csv"]
     for command in ("run", "report"):
-        assert shell(command, "batch.csv").returncode == 0
+        assert shell.here(command, "batch.csv").returncode == 0
     assert (shell.listing()["batch.csv"], path.read_bytes()) == (plain, before)
     assert not (shell.folder / ".dubbatch" / "backups").exists()
 
@@ -142,7 +143,7 @@ def test_without_the_flag_nothing_of_theirs_is_touched_and_with_it_a_finished_ru
     assert (backup.read_bytes(), str(backup) in done.stdout) == (before, True)
 
     filled = shell.listing()["batch.csv"]
-    again = shell("run", "batch.csv", DUBBATCH_WRITE_BACK="yes")
+    again = shell.here("run", "batch.csv", DUBBATCH_WRITE_BACK="yes")
     assert again.returncode == 0
     assert "Sheet batch.csv is up to date" in again.stdout
     assert shell.listing()["batch.csv"] == filled
@@ -171,7 +172,7 @@ def test_a_sheet_that_is_open_gets_its_results_beside_it_and_by_the_next_run(
     book = openpyxl.load_workbook(path)
     book["Jobs"].cell(20, 2, "see Mika")
     book.save(path)
-    after = shell("run", "our dubs.xlsx", "--write-back")
+    after = shell.here("run", "our dubs.xlsx", "--write-back")
     assert after.returncode == 0, after.stderr
     assert column(path, "Jobs", "dub_status") == ["downloaded"]
     assert openpyxl.load_workbook(path)["Jobs"].cell(20, 2).value == "see Mika"
@@ -183,8 +184,8 @@ def test_report_and_collect_fill_in_too_and_send_nothing(open_service: Service, 
     shell = connected(service)
     shell.write_jobs("a", "b")
     path = shell.folder / "batch.csv"
-    assert shell("run", "batch.csv", "--max-time", "1s").returncode == 9
-    report = shell("report", "batch.csv", "--write-back", CHAMELAION_API_KEY="")
+    assert shell.here("run", "batch.csv", "--max-time", "1s").returncode == 9
+    report = shell.here("report", "batch.csv", "--write-back", CHAMELAION_API_KEY="")
     assert (report.returncode, "the results of 2 jobs are in it" in report.stdout) == (0, True)
     assert {*statuses(path).values()} <= {"queued", "processing"}
     service.advance(120)
@@ -212,8 +213,7 @@ def test_an_interrupted_run_says_in_the_sheet_how_far_it_came(
     shell.write_jobs("a", "b")
     pause = threading.Event()
     with shell.start("run", "batch.csv", "--write-back") as process:
-        while len(service.books.requests) < 3 - times and process.poll() is None:
-            pause.wait(0.01)
+        wait_for(lambda: len(service.books.requests) >= 3 - times, process)
         for _ in range(times):
             process.send_signal(signal.SIGINT)
             # Two that come at the same moment are one to the system.
@@ -237,7 +237,7 @@ def test_a_run_that_is_told_to_stop_while_it_writes_the_sheet_leaves_it_whole(
     # The system may tell another thread of it, and then the sheet is written by the time that Python hears.
     assert stopped.returncode in (0, 130), stopped.stderr
     assert path.read_bytes() == before or statuses(path) == {"a": "downloaded", "b": "downloaded"}
-    assert shell("run", "batch.csv", "--write-back").returncode == 0
+    assert shell.here("run", "batch.csv", "--write-back").returncode == 0
     assert statuses(path) == {"a": "downloaded", "b": "downloaded"}
     assert leftovers(shell.folder) == []
 
@@ -249,7 +249,7 @@ def test_a_job_that_failed_says_why_and_what_to_do_and_none_of_it_is_a_formula(
     service.set_faults([{"on": "post", "action": "answer", "status": 422, "error": "=cmd|' /C calc'!A0", "nth": 1}])
     shell = connected(service)
     shell.write_jobs("a", "b")
-    done = shell("run", "batch.csv", "--write-back", "--concurrency", "1")
+    done = shell.here("run", "batch.csv", "--write-back", "--concurrency", "1")
     assert done.returncode == 1, done.stdout + done.stderr
     found = {row["dub_status"]: row for row in rows(shell.folder / "batch.csv")}
     assert {*found} == {"failed", "downloaded"}, done.stdout
@@ -269,7 +269,7 @@ def test_a_sheet_with_a_language_a_column_says_it_of_each(open_service: Service,
         "id;video;Audio_DE;audio_pt-BR\r\nx;media/tiny.mp4;media/a.wav;media/b.wav\r\n"
         "y;media/tiny.mp4;;media/c.wav\r\n".encode("utf-16")
     )
-    done = shell("run", "batch.csv", "--write-back")
+    done = shell.here("run", "batch.csv", "--write-back")
     assert done.returncode == 0, done.stdout + done.stderr
     header, first, second = csv.reader(io.StringIO(path.read_bytes().decode("utf-16"), newline=""), delimiter=";")
     assert header[4:] == [f"{name}_{language}" for language in ("de", "pt-BR") for name in _OURS]
@@ -288,7 +288,7 @@ def test_a_workbook_with_macros_keeps_them(
     for row in book.rows:
         for at in (1, 2):
             make_media(shell.folder / str(sheet.cell(row, at).value))
-    done = shell("run", "macros.xlsm", "--write-back")
+    done = shell.here("run", "macros.xlsm", "--write-back")
     assert done.returncode == 0, done.stdout + done.stderr
     assert column(path, book.sheet, "dub_status", book.header) == ["downloaded"] * len(book.rows)
     with zipfile.ZipFile(io.BytesIO(book.data)) as before, zipfile.ZipFile(path) as after:
@@ -299,7 +299,7 @@ def test_two_tabs_are_two_batches_and_each_has_its_results(open_service: Service
     shell = connected(open_service())
     path = write_book(shell, "film.xlsx", DE="a", FR="b")
     for name in ("DE", "fr"):
-        done = shell("run", f"film.xlsx#{name}", "--write-back")
+        done = shell.here("run", f"film.xlsx#{name}", "--write-back")
         assert done.returncode == 0, done.stderr
     assert [column(path, name, "dub_status") for name in ("DE", "FR")] == [["downloaded"], ["downloaded"]]
     (output,) = column(path, "FR", "dub_output")
@@ -355,7 +355,7 @@ def test_rows_too_bad_to_be_sent_are_skipped_and_the_others_filled_in(
     shell.write_jobs("a", "b")
     path = shell.folder / "batch.csv"
     path.write_text(path.read_text() + "c,media/tiny.mp4,media/nowhere.wav\n,,\nd,,media/a.wav\n")
-    done = shell("run", path.name, "--write-back", "--on-error", "skip")
+    done = shell.here("run", path.name, "--write-back", "--on-error", "skip")
     assert done.returncode == 1, done.stdout + done.stderr
     found = {row["id"]: row for row in rows(path)}
     assert {name: row["dub_status"] for name, row in found.items() if name in ("a", "b")} == {
