@@ -204,9 +204,9 @@ class Panel:
 
 
 def _columns(console: Console) -> int:
-    """Of the very terminal that is drawn on."""
+    """Of the very terminal that is drawn on; some say that they have none."""
     try:
-        return os.get_terminal_size(console.file.fileno()).columns
+        return os.get_terminal_size(console.file.fileno()).columns or console.width
     except (OSError, ValueError):
         return console.width
 

@@ -79,9 +79,9 @@ def test_a_file_gets_the_log_while_standard_error_stays_for_people(open_service:
     """Appended to, run after run."""
     shell = connected(open_service())
     shell.write_jobs("ep01")
-    first = shell("run", "batch.csv", "--log-file", "logs/run.log")
-    second = shell.here("run", "batch.csv", "--log-file", "logs/run.log")
-    lines = (shell.folder / "logs" / "run.log").read_text().splitlines()
+    first = shell("run", "batch.csv", "--log-file", "run.log")
+    second = shell.here("run", "batch.csv", "--log-file", "run.log")
+    lines = (shell.folder / "run.log").read_text().splitlines()
 
     assert "1 job, 1 to send" in first.stderr
     assert "Batch batch: 1 job: 1 downloaded" in first.stdout

@@ -398,6 +398,16 @@ def test_a_terminal_that_is_made_narrower_folds_lines(widths: list[int], columns
     assert folds(widths, columns) == expected
 
 
+def test_a_terminal_that_does_not_know_its_size_is_drawn_on_too(terminal: Terminal, clock: Clock) -> None:
+    """A serial line, and many a container, say 0 columns."""
+    terminal.resize(0)
+    with Progress(terminal.stream, clock=clock) as progress:
+        progress(started(downloaded=1, pending=3))
+        progress.tick()
+        progress.tick()
+        assert "1 of 4 done" in terminal.read()
+
+
 def test_a_panel_takes_away_the_folds_that_a_narrower_terminal_made(terminal: Terminal, clock: Clock) -> None:
     """Where nothing was folded, nothing more is taken away."""
     with Progress(terminal.stream, clock=clock) as progress:
