@@ -1,4 +1,4 @@
-"""The real command in processes of their own, on a machine where nobody has used dubbatch before."""
+"""The real command, in processes of their own or in this one, on a machine where nobody has used dubbatch before."""
 
 from __future__ import annotations
 
@@ -52,22 +52,32 @@ class Shell:
         self.printed += [out, err]
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
-    def here(self, *arguments: str, data: bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run ``dubbatch`` in this process, where its libraries are loaded, with ``data`` on standard input.
+    def here(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run ``dubbatch`` in this process, where its libraries are loaded.
 
         For what only prepares, and for the many cases of one thing that a process of its own shows in one of them.
         """
+        return self._run_here(b"", arguments, environment)
+
+    def piped_here(self, data: bytes, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same with ``data`` on standard input."""
+        return self._run_here(data, arguments, {})
+
+    def _run_here(
+        self, data: bytes, arguments: tuple[str, ...], environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         out, err = io.BytesIO(), io.BytesIO()
         with (
             chdir(self.folder),
             patch.dict(os.environ, {**self.environment, **environment}, clear=True),
+            patch.object(sys, "argv", ["dubbatch", *arguments]),
             patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(data))),
             _signals_kept(),
             redirect_stdout(io.TextIOWrapper(out, encoding="utf-8")),
             redirect_stderr(io.TextIOWrapper(err, encoding="utf-8")),
         ):
             with pytest.raises(SystemExit) as ended:
-                main(arguments)
+                main()
             said = [stream.getvalue().decode() for stream in (out, err)]
         self.printed += said
         assert isinstance(ended.value.code, int)

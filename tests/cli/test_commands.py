@@ -145,7 +145,7 @@ def test_failed_jobs_end_with_1_and_redo_buys_what_it_is_asked_for(open_service:
     shell.write_jobs("bad", "good", "named")
     service.set_faults([{"on": "post", "action": "fail", "message": "unsupported codec", "nth": 1}])
 
-    failed = shell("run", "batch.csv", "--concurrency", "1")
+    failed = shell.here("run", "batch.csv", "--concurrency", "1")
     asked = shell.here("redo", "batch.csv", "--failed", "--id", "named")
     mended = shell.here("run", "batch.csv")
 

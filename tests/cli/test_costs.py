@@ -121,7 +121,7 @@ def test_a_mistake_in_what_may_be_spent_ends_with_2(shell: Shell, dubs: Path, wo
 
 def test_a_pilot_says_how_to_go_on(four: Shell) -> None:
     """With the very line, and with what the outputs really lasted."""
-    done = four("run", "batch.csv", "--transfers", "2", "--limit", "1", "--no-progress")
+    done = four.here("run", "batch.csv", "--transfers", "2", "--limit", "1", "--no-progress")
 
     lines = done.stdout.splitlines()
     assert done.returncode == 9
@@ -140,7 +140,7 @@ def test_what_is_wrong_with_media_stands_in_the_plan_with_its_cell(four: Shell) 
     (four.folder / "batch.csv").write_text(sheet)
 
     told = four.here("plan", "batch.csv", "--format", "json")
-    ran = four("run", "batch.csv")
+    ran = four.here("run", "batch.csv")
     strict = four.here("plan", "batch.csv", "--length-tolerance", "0", "--strict", "--format", "json")
 
     plan = json.loads(told.stdout)

@@ -252,7 +252,7 @@ def test_the_gravest_of_several_codes_is_told_until_it_is_mended(open_service: S
     refused = {"on": "post", "action": "answer", "status": 400, "nth": 1}
     service.set_faults([refused, {**LOST, "nth": 2}, *NO_ANSWERS])
 
-    short = shell("run", "batch.csv", "--concurrency", "1", "--max-time", "2")
+    short = shell.here("run", "batch.csv", "--concurrency", "1", "--max-time", "2")
     service.set_faults([])
     whole = shell.here("run", "batch.csv")
     asked = shell.here("redo", "batch.csv", "--failed")

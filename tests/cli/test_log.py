@@ -94,7 +94,7 @@ def test_a_log_in_json_is_json_in_the_file_and_in_a_pipe(open_service: Service, 
     """Whoever redirects either can parse it."""
     shell = connected(open_service())
     shell.write_jobs("ep01")
-    done = shell("run", "batch.csv", "--log-file", "run.jsonl", "--log-format", "json", "--quiet")
+    done = shell.here("run", "batch.csv", "--log-file", "run.jsonl", "--log-format", "json", "--quiet")
     file = entries((shell.folder / "run.jsonl").read_text())
 
     assert [entry["action"] for entry in entries(done.stderr)] == ["ended"]
@@ -109,7 +109,7 @@ def test_a_log_file_that_can_not_be_written_ends_with_8_before_anything_is_sent(
     service = open_service()
     shell = connected(service)
     shell.write_jobs("ep01")
-    done = shell("run", "batch.csv", "--log-file", "media")
+    done = shell.here("run", "batch.csv", "--log-file", "media")
 
     assert done.returncode == 8
     assert "the log can't be written to" in done.stderr

@@ -63,7 +63,7 @@ def log_in(shell: Shell, service: Sandbox, key: str = KEY) -> subprocess.Complet
 
 def log_in_here(shell: Shell, service: Sandbox, key: str = KEY) -> subprocess.CompletedProcess[str]:
     """The same in this process, which asks the keyring that the library has chosen for it."""
-    return shell.here("login", "--base-url", service.base_url, data=f"{key}\n".encode())
+    return shell.piped_here(f"{key}\n".encode(), "login", "--base-url", service.base_url)
 
 
 def test_a_stored_key_is_used_by_account_and_run_and_is_gone_when_it_is_forgotten(
@@ -145,7 +145,7 @@ def test_what_is_no_key_is_not_sent(desk: Shell, open_service: Service, typed: b
     """Exit 2, with a sentence."""
     service = open_service(key=KEY)
 
-    told = desk.here("login", "--base-url", service.base_url, data=typed)
+    told = desk.piped_here(typed, "login", "--base-url", service.base_url)
 
     assert told.returncode == 2
     assert words in told.stderr

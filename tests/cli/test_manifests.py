@@ -1,4 +1,4 @@
-"""Every way to name a manifest and to say what is meant in it, by the real command."""
+"""Every way to name a manifest and to say what is meant in it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def workbook(shell: Shell) -> Path:
 )
 def test_a_manifest_may_come_on_standard_input(shell: Shell, data: bytes) -> None:
     """Of any kind; its paths are relative to the working directory."""
-    named = shell.here("plan", "-", "--batch", "piped", "--format", "json", data=data)
+    named = shell.piped_here(data, "plan", "-", "--batch", "piped", "--format", "json")
 
     assert (named.returncode, ids(named), plan(named)["batch"]) == (0, {"x": "new"}, "piped")
 
@@ -66,7 +66,7 @@ def test_a_manifest_may_come_on_standard_input(shell: Shell, data: bytes) -> Non
 )
 def test_a_manifest_on_standard_input_needs_a_name_and_rows(shell: Shell, data: bytes, code: int, words: str) -> None:
     """A name, because its ledger's record is found by that."""
-    done = shell.here("plan", "-", data=data)
+    done = shell.piped_here(data, "plan", "-")
 
     assert done.returncode == code
     assert words in done.stderr
@@ -74,7 +74,9 @@ def test_a_manifest_on_standard_input_needs_a_name_and_rows(shell: Shell, data: 
 
 def test_a_workbook_may_be_piped(shell: Shell, workbook: Path) -> None:
     """It is told by its first bytes."""
-    assert ids(shell.here("plan", "-", "--batch", "b", "--format", "json", data=workbook.read_bytes())) == {"s1": "new"}
+    told = shell.piped_here(workbook.read_bytes(), "plan", "-", "--batch", "b", "--format", "json")
+
+    assert ids(told) == {"s1": "new"}
 
 
 def test_a_piped_batch_is_found_again_by_its_name(shell: Shell) -> None:
@@ -239,7 +241,7 @@ def test_the_good_rows_run_and_every_bad_one_is_reported(shell: Shell) -> None:
         "empty,media/harbor.mp4,\nbucket,s3://b/x.mp4,media/harbor.de.wav\n"
     )
 
-    done = shell("run", "mixed.csv", "--sandbox", "--on-error", "skip", **PACE)
+    done = shell.here("run", "mixed.csv", "--sandbox", "--on-error", "skip", **PACE)
 
     report = json.loads((shell.folder / "mixed-dubs" / "sandbox" / "report.json").read_text())
     assert done.returncode == 1

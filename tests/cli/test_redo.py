@@ -51,7 +51,7 @@ def test_the_rows_that_a_reviewer_has_marked_are_bought_again_once(done: tuple[S
 
     asked = shell("redo", "batch.csv", "--from", "review.csv", DUBBATCH_PRICE_PER_MINUTE="6 EUR")
     again = shell.here("redo", "batch.csv", "--from", "review.csv", "--id", "a")
-    bought = shell("run", "batch.csv")
+    bought = shell.here("run", "batch.csv")
     idle = shell.here("run", "batch.csv")
 
     assert (asked.returncode, again.returncode, bought.returncode, idle.returncode) == (0, 0, 0, 0), asked.stderr

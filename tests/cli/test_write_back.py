@@ -112,7 +112,7 @@ def test_who_asked_for_it_is_named(shell: Shell, name: str, where: str, said: st
     if where == "toml":
         (shell.folder / "dubbatch.toml").write_text("write_back = true\n")
     if name == "-":
-        done = shell.here("run", "-", "--batch", "x", "--write-back", data=data.encode())
+        done = shell.piped_here(data.encode(), "run", "-", "--batch", "x", "--write-back")
     else:
         (shell.folder / name).write_text(data)
         done = shell.here("run", name, **({"DUBBATCH_WRITE_BACK": "1"} if where == "environment" else {}))
@@ -158,7 +158,7 @@ def test_a_sheet_that_is_open_gets_its_results_beside_it_and_by_the_next_run(
     before, beside = path.read_bytes(), shell.folder / "our dubs.dubbatch.xlsx"
     lock = shell.folder / "~$our dubs.xlsx"
     lock.write_text("Mika")
-    done = shell("run", "our dubs.xlsx", "--write-back")
+    done = shell.here("run", "our dubs.xlsx", "--write-back")
     assert done.returncode == 0, done.stderr
     assert (
         "Sheet our dubs.xlsx is open in another program (its lock file is ~$our dubs.xlsx): the results of 1 job are "
@@ -190,7 +190,7 @@ def test_report_and_collect_fill_in_too_and_send_nothing(open_service: Service, 
     assert {*statuses(path).values()} <= {"queued", "processing"}
     service.advance(120)
     sent = len(service.books.posts)
-    collected = shell("collect", "batch.csv", "--write-back")
+    collected = shell.here("collect", "batch.csv", "--write-back")
     assert collected.returncode == 0, collected.stderr
     assert statuses(path) == {"a": "downloaded", "b": "downloaded"}
     assert len(service.books.posts) == sent == 2
