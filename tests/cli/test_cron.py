@@ -103,7 +103,7 @@ TROUBLES: dict[str, tuple[int, Trouble, str, bool]] = {
         "Check the path of the manifest. Nothing was sent.",
         False,
     ),
-    "a key that is refused": (4, Trouble(environment={"CHAMELAION_API_KEY": "wrong"}), "mend it there, then run again", False),
+    "a key that is refused": (4, Trouble(environment={"CHAMELAION_API_KEY": "wrong"}), "mend it there", False),
     "tokens that are used up": (5, Trouble(service={"account_minutes": 0.0}), "add tokens", False),
     "a cap that is reached": (5, Trouble(options=("--max-minutes", "0.01")), "raise", False),
     "an answer that is lost": (
