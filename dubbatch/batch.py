@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dubbatch.events import BatchStarted, EventHook, Level, Notice
-from dubbatch.jobs import LIVE, JobState
+from dubbatch.jobs import OPEN, JobState
 from dubbatch.ledger.jobs import BatchRow
 from dubbatch.ledger.ledger import Ledger
 from dubbatch.manifest import Manifest
@@ -21,9 +21,6 @@ from dubbatch.report.file import is_there
 from dubbatch.report.place import check_place
 from dubbatch.tracker.shelf import check_writable
 from dubbatch.writeback.rows import TeamFile
-
-#: What a run has still to do something for.
-_OPEN = LIVE | {JobState.PENDING, JobState.COMPLETED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +56,14 @@ def start_of(batch: str, ledger: Ledger, *, to_send: int = 0, selected_only: boo
     """Where the jobs stand as a run begins that is to send so many of them."""
     counts = ledger.jobs.counts(batch, selected_only=selected_only)
     lengths = ledger.jobs.lengths(batch, selected_only=selected_only)
+    jobs = sum(counts.values())
     return BatchStarted(
         batch,
-        sum(counts.values()),
+        jobs,
         to_send,
         tuple(sorted(counts.items())),
         tuple(sorted(lengths.items())),
-        usual_s(ledger, sum(lengths.values()) / max(1, sum(counts.values()))),
+        usual_s(ledger, sum(lengths.values()) / max(1, jobs)),
     )
 
 
@@ -87,7 +85,7 @@ def fetched_folder(ledger: Path, batch: str) -> Path:
 def check_places(batch: Batch, ledger: Ledger) -> None:
     """Make sure, before anything is sent, that what will come can be put where it belongs. Raises DiskError."""
     check_writable(batch.output_dir)
-    names = {record.job.output.rpartition("/")[0] for record in ledger.jobs.all(batch.name) if record.state in _OPEN}
+    names = {record.job.output.rpartition("/")[0] for record in ledger.jobs.all(batch.name) if record.state in OPEN}
     for name in names:
         folder = batch.output_dir.joinpath(*name.split("/"))
         # One that is a link or a file is told when it is met, and concerns its own jobs.
@@ -164,12 +162,12 @@ def _asks(row: Planned, ledger: Ledger) -> bool:
     """Whether a row has the service asked, or sent to: a finished one whose file is here is only copied."""
     if row.record.state is JobState.COMPLETED:
         return not any(output.path.exists() for output in ledger.outputs.of_reference(row.record.reference))
-    return row.record.state in _OPEN
+    return row.record.state in OPEN
 
 
 def has_work(counts: Mapping[JobState, int], batch: str, ledger: Ledger) -> bool:
     """Whether a run has anything to do besides its report."""
-    return any(counts.get(state) for state in _OPEN) or _is_at_service(batch, ledger)
+    return any(counts.get(state) for state in OPEN) or _is_at_service(batch, ledger)
 
 
 def _is_at_service(batch: str, ledger: Ledger) -> bool:

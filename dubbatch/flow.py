@@ -12,12 +12,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dubbatch.jobs import JobState
+from dubbatch.jobs import OPEN, JobState
 
 #: Sent, and not on disk yet. A stalled job is left to a later run.
-ON_THEIR_WAY = frozenset(
-    {JobState.SUBMITTING, JobState.UNSURE, JobState.QUEUED, JobState.PROCESSING, JobState.COMPLETED}
-)
+ON_THEIR_WAY = OPEN - {JobState.PENDING, JobState.STALLED}
 #: Of this run's latest jobs so many are remembered, ...
 _REMEMBERED = 50
 #: ... and the account's history weighs as much as so many of them.

@@ -48,6 +48,8 @@ LIVE = frozenset({JobState.SUBMITTING, JobState.UNSURE, JobState.QUEUED, JobStat
 ACCEPTED = frozenset({JobState.QUEUED, JobState.PROCESSING, JobState.STALLED, JobState.COMPLETED})
 #: Nothing more happens without a person.
 ENDED = frozenset({JobState.DOWNLOADED, JobState.SUSPECT, JobState.FAILED, JobState.BLOCKED, JobState.SKIPPED})
+#: A run has still to do something for it.
+OPEN = frozenset(JobState) - ENDED
 
 #: The hint of an attempt that failed and is followed by another one: no trouble that a person has to do with.
 ONE_MORE = "the service's own fault: another attempt follows by itself"

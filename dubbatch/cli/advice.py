@@ -9,19 +9,9 @@ from typing import NamedTuple
 
 from dubbatch.cli.shell import as_typed
 from dubbatch.cli.words import jobs
-from dubbatch.jobs import JobState
+from dubbatch.jobs import OPEN, JobState
 from dubbatch.stop import StopReason
 
-#: What a run leaves for the next one, which does it by itself.
-_OPEN = (
-    JobState.PENDING,
-    JobState.SUBMITTING,
-    JobState.UNSURE,
-    JobState.QUEUED,
-    JobState.PROCESSING,
-    JobState.COMPLETED,
-    JobState.STALLED,
-)
 #: What has to be done first; a run that is started again without it stops at the same place.
 _FIRST: Mapping[StopReason, str] = {
     StopReason.KEY: "with a key that the service takes, ",
@@ -77,7 +67,7 @@ class Left:
 def steps(left: Left, call: Call) -> Iterator[Step]:
     """What to type next, the most useful first; nothing where nothing is to be done."""
     counts = left.counts
-    waiting = sum(counts.get(state, 0) for state in _OPEN)
+    waiting = sum(counts.get(state, 0) for state in OPEN)
     failed, suspect = counts.get(JobState.FAILED, 0), counts.get(JobState.SUSPECT, 0)
     to_mend = failed + counts.get(JobState.BLOCKED, 0)
     if waiting:

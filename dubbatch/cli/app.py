@@ -176,7 +176,7 @@ def _opened_journal(words: Sequence[str]) -> Journal:
     if path is not None and words[0] in _LOGGED:
         # Where it can't be had, that is told when the settings are.
         with suppress(DubbatchError):
-            journal.open("json" if journal.is_json else "text", path, is_quiet=False)
+            journal.open("text" if journal.speaks else "json", path, is_quiet=False)
     return journal
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from dubbatch.cli.advice import Call, Left, step_lines, steps
-from dubbatch.cli.audience import while_read
 from dubbatch.cli.entries import end_entry
 from dubbatch.cli.journal import Journal
 from dubbatch.cli.outlook import amount
@@ -28,8 +26,7 @@ _ROUNDED = 0.005
 def tell_end(result: RunResult, code: int, project: Project, journal: Journal, words: Sequence[str]) -> None:
     """How a run ended, to people and to the log. ``words``: as the command was called."""
     if journal.speaks:
-        with while_read(sys.stdout):
-            show_end(result, project.settings, project.call(words))
+        show_end(result, project.settings, project.call(words))
     journal.enter(end_entry(result, code))
 
 

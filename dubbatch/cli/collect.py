@@ -59,7 +59,7 @@ def _collect(project: Project, journal: Journal, words: Sequence[str]) -> int:
             return OK
         _, batch = record
     settings = project.settings
-    reports = (*(Path(batch.output_dir) / name for name in ("report.csv", "report.json")), *settings.report)
+    reports = project.reports_in(Path(batch.output_dir))
     with service_of(project) as service, progress_of(project, journal, project.bulletin(batch.name)) as progress:
         if not service.credentials:
             raise service.credentials.missing()

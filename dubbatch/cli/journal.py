@@ -88,11 +88,6 @@ class Journal:
         self._lock = threading.Lock()
 
     @property
-    def is_json(self) -> bool:
-        """Whether standard error gets the log."""
-        return self._is_json
-
-    @property
     def speaks(self) -> bool:
         """Whether people are spoken to, on standard error and with results on standard output."""
         return not self._is_json

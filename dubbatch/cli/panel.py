@@ -38,12 +38,8 @@ def now_here() -> datetime:
 
 def status_line(snapshot: Snapshot, now: datetime) -> str:
     """Where the run stands, in one line."""
-    return f"after {span_text(snapshot.elapsed_s)}: " + "; ".join(filter(None, _texts(snapshot, now)))
-
-
-def span_text(seconds: float) -> str:
-    """Whole minutes: lines of a log come once a minute."""
-    return f"{seconds / 60:.0f} min"
+    # Whole minutes: lines of a log come once a minute.
+    return f"after {snapshot.elapsed_s / 60:.0f} min: " + "; ".join(filter(None, _texts(snapshot, now)))
 
 
 def _texts(snapshot: Snapshot, now: datetime) -> tuple[str, ...]:

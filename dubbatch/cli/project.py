@@ -102,7 +102,11 @@ class Project:
 
     @property
     def reports(self) -> tuple[Path, ...]:
-        return (self.output_dir / "report.csv", self.output_dir / "report.json", *self.settings.report)
+        return self.reports_in(self.output_dir)
+
+    def reports_in(self, folder: Path) -> tuple[Path, ...]:
+        """The reports of a batch whose outputs are in ``folder``, as an earlier run may have put them."""
+        return (folder / "report.csv", folder / "report.json", *self.settings.report)
 
     def load(self) -> Manifest:
         """The manifest's jobs and all its problems, those of its settings included.

@@ -47,8 +47,7 @@ def _report(project: Project) -> int:
             say(f"Batch {project.batch}: no run yet, so there is nothing to report.")
             return OK
         ledger, batch = record
-        folder = Path(batch.output_dir)
-        paths = (folder / "report.csv", folder / "report.json", *project.settings.report)
+        paths = project.reports_in(Path(batch.output_dir))
         failed = write_reports(paths, ledger, batch.name, delimiter=project.settings.csv_delimiter)
         for path in paths:
             if path not in failed:
